@@ -1,0 +1,1 @@
+"""The controller: queue, workers, sources, execution, status; it wires the adapters to the core."""

@@ -1,0 +1,1 @@
+"""Git repositories: credentials, polling, mirrors, and the trees of commits and folders."""

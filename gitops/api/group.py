@@ -1,0 +1,32 @@
+"""The names that the API consists of; nothing else in the repository spells them out."""
+
+GROUP = "gitops.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+KIND = "Application"
+PLURAL = "applications"
+SINGULAR = "application"
+SHORT_NAMES = ("app",)
+CATEGORIES = ("gitops",)
+CRD_NAME = f"{PLURAL}.{GROUP}"
+
+# A field manager has at most 128 characters: "gitops.dev/" + a namespace of 63 + "/" + this.
+NAME_LIMIT = 53
+
+# On managed objects.
+APPLIED_ANNOTATION = f"{GROUP}/applied"
+PRUNE_ANNOTATION = f"{GROUP}/prune"
+
+# On Applications.
+RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"
+APPROVE_ANNOTATION = f"{GROUP}/approve"
+FINALIZER = f"{GROUP}/cleanup"  # members are pruned or released, as spec.deletionPolicy says
+
+# KEP-3659, the ApplySet: the Application is the parent, each managed object a member.
+APPLYSET_ID_LABEL = "applyset.kubernetes.io/id"
+APPLYSET_PART_OF_LABEL = "applyset.kubernetes.io/part-of"
+APPLYSET_PARENT_TYPE_LABEL = "applyset.kubernetes.io/is-parent-type"
+APPLYSET_TOOLING_ANNOTATION = "applyset.kubernetes.io/tooling"
+APPLYSET_GROUP_KINDS_ANNOTATION = "applyset.kubernetes.io/contains-group-kinds"
+APPLYSET_NAMESPACES_ANNOTATION = "applyset.kubernetes.io/additional-namespaces"

@@ -1,0 +1,319 @@
+"""What a user writes: `spec` of an Application. Each description is what `kubectl explain` prints."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from gitops.api.rules import (
+    CEL_KEY,
+    Duration,
+    Glob,
+    Label,
+    NamePart,
+    ObjectName,
+    RelativeFile,
+    ReleaseName,
+    Repository,
+    RepositoryPath,
+    Revision,
+    seconds,
+)
+
+
+class SpecModel(BaseModel):
+    """Refuses what it doesn't know: a misspelt field must not be silently without effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Prune(StrEnum):
+    """What happens to a managed object that the repository no longer describes."""
+
+    ENABLED = "Enabled"
+    CONFIRM = "Confirm"
+    DISABLED = "Disabled"
+
+
+class Adopt(StrEnum):
+    """Which existing objects may be taken over."""
+
+    UNOWNED = "Unowned"
+    NEVER = "Never"
+    ALWAYS = "Always"
+
+
+class DeletionPolicy(StrEnum):
+    """What happens to the managed objects when the Application is deleted."""
+
+    PRUNE = "Prune"
+    ORPHAN = "Orphan"
+
+
+class Credentials(SpecModel):
+    """Where the credentials for the repository are."""
+
+    secret_name: ObjectName = Field(
+        description=(
+            "Name of a Secret in the Application's namespace. Keys for HTTPS: username and password, or "
+            "bearerToken; ca.crt for a private certificate authority. Keys for SSH: identity (the private "
+            "key) and known_hosts, which is required. Sent to the repository's own host only, and read "
+            "anew at each use, so that a rotated token works at once."
+        )
+    )
+
+
+class Source(SpecModel):
+    """The place in Git that describes the desired state."""
+
+    repository: Repository = Field(
+        description=(
+            "URL of the Git repository: https://host/path, http://host/path, ssh://user@host/path, "
+            "user@host:path, or file:///path where the operator allows it. At most 1,024 characters, "
+            "without credentials."
+        )
+    )
+    revision: Revision | None = Field(
+        default=None,
+        description=(
+            "What to follow: a branch (wins over a tag of the same name), a tag, a full commit SHA, or a "
+            "range of semantic versions over the tags, like '>=1.2 <2'. Default: the remote's HEAD. At "
+            "most 256 characters."
+        ),
+    )
+    path: RepositoryPath = Field(
+        default="",
+        description=(
+            "Folder of the repository that holds the manifests, kustomization or chart; relative to the "
+            "root, without '..'. Default: the root. At most 1,024 characters. A commit that changes "
+            "nothing that this folder's rendering reads does not touch the Application."
+        ),
+    )
+    credentials: Credentials | None = Field(
+        default=None, description="Credentials for the repository. Default: none, for public repositories."
+    )
+
+
+class KustomizeImage(SpecModel):
+    """One entry of a kustomization's `images`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=512)] = Field(
+        description="Image to change, as the manifests name it, without tag. At most 512 characters."
+    )
+    new_name: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        default=None, description="Name to put in its place. Default: unchanged. At most 512 characters."
+    )
+    new_tag: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        default=None, description="Tag to put in its place. Default: unchanged. At most 128 characters."
+    )
+    digest: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        default=None,
+        description="Digest to use instead of a tag, like sha256:24a0c4b4…. At most 256 characters.",
+    )
+
+
+class Kustomize(SpecModel):
+    """Options of `kustomize build`."""
+
+    images: Annotated[tuple[KustomizeImage, ...], Field(max_length=100)] = Field(
+        default=(),
+        description="Images to replace, as in a kustomization's own `images`. At most 100, each name once.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    name_prefix: NamePart | None = Field(
+        default=None, description="Put before the name of every object. At most 63 characters."
+    )
+    name_suffix: NamePart | None = Field(
+        default=None, description="Put after the name of every object. At most 63 characters."
+    )
+
+    @model_validator(mode="after")
+    def _names_once(self) -> "Kustomize":
+        if len({image.name for image in self.images}) < len(self.images):
+            raise PydanticCustomError("rule", "names an image twice in images")
+        return self
+
+
+class Helm(SpecModel):
+    """Options of `helm template`."""
+
+    release_name: ReleaseName | None = Field(
+        default=None,
+        description="The release's name. Default: the Application's name. At most 53 characters.",
+    )
+    values_files: Annotated[tuple[RelativeFile, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Value files, relative to spec.source.path and inside the repository; later ones win. Each must "
+            "exist. At most 50."
+        ),
+    )
+    values: dict[str, Any] = Field(
+        default={},
+        description=(
+            "Values, any structure, which win over values files. Don't put secrets here: whoever can "
+            "read the Application reads them."
+        ),
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+
+
+class Plain(SpecModel):
+    """Which files hold manifests."""
+
+    include: Annotated[tuple[Glob, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Patterns of files to read, relative to spec.source.path; ** stands for any number of "
+            "folders. Default: every *.yaml, *.yml and *.json below the path, except dot files. At most 50."
+        ),
+    )
+    exclude: Annotated[tuple[Glob, ...], Field(max_length=50)] = Field(
+        default=(), description="Patterns of files to leave out; wins over include. At most 50."
+    )
+
+
+_ONE_RENDERER = "at most one of kustomize, helm and plain can be set; leave all out to have it detected"
+
+
+class Render(SpecModel):
+    """How the folder becomes objects; at most one of the renderers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            CEL_KEY: [
+                {
+                    "rule": "[has(self.kustomize), has(self.helm), has(self.plain)].filter(x, x).size() <= 1",
+                    "message": _ONE_RENDERER,
+                }
+            ]
+        }
+    )
+
+    kustomize: Kustomize | None = Field(
+        default=None, description="Render with Kustomize; the path holds a kustomization.yaml."
+    )
+    helm: Helm | None = Field(default=None, description="Render with Helm; the path holds a Chart.yaml.")
+    plain: Plain | None = Field(default=None, description="Read plain YAML and JSON files below the path.")
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> "Render":
+        if sum(option is not None for option in (self.kustomize, self.helm, self.plain)) > 1:
+            raise PydanticCustomError("rule", "{message}", {"message": _ONE_RENDERER})
+        return self
+
+
+class Destination(SpecModel):
+    """Where the objects go."""
+
+    namespace: Label | None = Field(
+        default=None,
+        description=(
+            "Namespace for namespaced objects that name none. Default: the Application's own namespace. "
+            "At most 63 characters."
+        ),
+    )
+
+
+class PruneLimit(SpecModel):
+    """How much one sync may delete; a guard against an accident in the repository."""
+
+    percent: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
+        default=50, description="Share of the managed objects that one sync may delete, in percent, 0 to 100."
+    )
+    objects: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = Field(
+        default=10, description="Number of objects that one sync may always delete, 0 or more."
+    )
+
+
+class Sync(SpecModel):
+    """How the cluster is brought to a revision."""
+
+    prune: Prune = Field(
+        default=Prune.ENABLED,
+        description=(
+            "What happens to a managed object that the repository no longer describes. Enabled: it is "
+            "deleted. Confirm: it is kept and reported until somebody approves. Disabled: it is kept and "
+            "reported. Namespaces, CustomResourceDefinitions, PersistentVolumes and "
+            "PersistentVolumeClaims always ask, unless the object is annotated gitops.dev/prune: Enabled."
+        ),
+    )
+    prune_limit: PruneLimit = Field(
+        default=PruneLimit(),
+        description=(
+            "A sync that would delete more than both limits deletes nothing, sets the reason PruneRefused "
+            "and does the rest; approve it for one revision with the annotation gitops.dev/approve."
+        ),
+    )
+    create_namespace: StrictBool = Field(
+        default=False,
+        description="Creates the destination's namespace when it is missing; not owned, so never pruned.",
+    )
+    adopt: Adopt = Field(
+        default=Adopt.UNOWNED,
+        description=(
+            "Which objects that exist already may be taken over. Unowned: what was made by hand, with "
+            "kubectl, or by a Helm release that is gone; what another Application, ApplySet, Argo CD or "
+            "Flux owns is refused and its owner named. Never: none. Always: any, even if owned."
+        ),
+    )
+    progress_deadline: Duration = Field(
+        default="10m",
+        description=(
+            "How long a sync may wait without any progress before it is reported as failed, as a duration "
+            "like 90s, 10m or 1h30m (units ms, s, m, h)."
+        ),
+    )
+    interval: Duration = Field(
+        default="60s",
+        description=(
+            "How often the repository is asked for a new revision, as a duration like 90s, 10m or 1h30m "
+            "(units ms, s, m, h). Applications of the same repository share one poll, at the smallest "
+            "interval. Below 10s the operator's minimum applies. Drift is corrected at once anyway."
+        ),
+    )
+
+    @property
+    def progress_deadline_seconds(self) -> float:
+        return seconds(self.progress_deadline)
+
+    @property
+    def interval_seconds(self) -> float:
+        """As the spec asks; the operator's minimum is not applied."""
+        return seconds(self.interval)
+
+
+class Spec(SpecModel):
+    """What should be in the cluster, and how it gets there."""
+
+    source: Source = Field(description="The place in Git that describes the desired state.")
+    render: Render = Field(
+        default=Render(),
+        description=(
+            "How the folder becomes objects; at most one of kustomize, helm and plain. Default: detected. A "
+            "Chart.yaml means Helm, a kustomization.yaml Kustomize, else plain files."
+        ),
+    )
+    destination: Destination = Field(default=Destination(), description="Where the objects go.")
+    sync: Sync = Field(default=Sync(), description="How the cluster is brought to a revision.")
+    service_account_name: ObjectName | None = Field(
+        default=None,
+        description=(
+            "ServiceAccount of the Application's namespace as which every object is read and written, so "
+            "that its RBAC decides what the Application may do. Required outside the controller's own "
+            "namespace. Default there: the controller's own account."
+        ),
+    )
+    deletion_policy: DeletionPolicy = Field(
+        default=DeletionPolicy.PRUNE,
+        description=(
+            "What happens to the managed objects when the Application is deleted. Prune: they are deleted. "
+            "Orphan: they stay and belong to nobody."
+        ),
+    )
+    suspend: StrictBool = Field(
+        default=False,
+        description="Stops syncing, healing and pruning until it is false again; what runs keeps running.",
+    )

@@ -1,0 +1,159 @@
+"""The commands, their options and exit codes. What a command does stands in its own module."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gitops.core.problem import Blame, GitopsError
+
+
+class Exit(IntEnum):
+    """The exit codes; an error never is 1, which only says that differences were found."""
+
+    DONE = 0
+    DIFFERENT = 1
+    USAGE = 2
+    REPOSITORY = 3
+    CLUSTER = 4
+    REFUSED = 5
+
+
+class Output(StrEnum):
+    """`-o`."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+# Plain help: Rich would cost more time than the rest of the start.
+app = typer.Typer(
+    name="gitops",
+    help="A GitOps controller for Kubernetes, and the command to look at what it does.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", help="Kubeconfig file. Default: $KUBECONFIG or ~/.kube/config.")
+]
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Namespace. Default: the context's.")
+]
+Format = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
+LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
+
+
+def run() -> int:
+    """Run the command; every expected error ends as one message and its exit code."""
+    try:
+        app(standalone_mode=False)
+    except GitopsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return exit_code(error)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
+            error.show()
+            return Exit.USAGE
+        raise
+    return Exit.DONE
+
+
+def exit_code(error: GitopsError) -> Exit:
+    """The exit code for whose turn it is."""
+    if error.problem.blame is Blame.SPEC:
+        return Exit.USAGE
+    return Exit.REPOSITORY if error.problem.blame is Blame.REPOSITORY else Exit.CLUSTER
+
+
+def end(result: Coroutine[Any, Any, int]) -> None:
+    """Run the command's coroutine and end with its code."""
+    raise typer.Exit(asyncio.run(result))
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """A GitOps controller for Kubernetes, and the command to look at what it does."""
+    if version:
+        from gitops import __version__
+
+        print(f"gitops {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def controller(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="POD_NAMESPACE",
+            help="The controller's own namespace; elsewhere Applications need a service account.",
+        ),
+    ] = "gitops-system",
+    cache: Annotated[Path, typer.Option(help="Folder for mirrors of repositories.")] = Path("/tmp/gitops"),  # noqa: S108
+    listen: Annotated[str, typer.Option(help="Address for /metrics, /healthz and /readyz.")] = "0.0.0.0:8080",
+    renderer_socket: Annotated[
+        Path | None, typer.Option(help="Socket of a `gitops renderer`. Default: one is started as a child.")
+    ] = None,
+    helm: Annotated[str, typer.Option(help="The helm binary, for a renderer started as a child.")] = "helm",
+    kustomize: Annotated[str, typer.Option(help="The kustomize binary, likewise.")] = "kustomize",
+    allow_file: Annotated[
+        bool, typer.Option("--allow-file-repositories", help="Allow file:// repositories.")
+    ] = False,
+    least_interval: Annotated[
+        float, typer.Option(help="Least time between two polls of a repository, in seconds.")
+    ] = 10.0,
+    log_level: LogLevel = "info",
+    log_format: Annotated[
+        str | None, typer.Option(help="json or console. Default: console on a terminal, else json.")
+    ] = None,
+) -> None:
+    """Run the controller.
+
+    Example: gitops controller --kubeconfig ~/.kube/config --listen 127.0.0.1:8080
+    """
+    from gitops.controller.run import Controller, Settings
+    from gitops.kube.client import Access
+    from gitops.observe import logs
+
+    if log_format not in (None, "json", "console"):
+        raise typer.BadParameter("must be json or console", param_hint="--log-format")
+    logs.configure(log_level, log_format)  # type: ignore[arg-type]
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise typer.BadParameter("must be ADDRESS:PORT", param_hint="--listen")
+    settings = Settings(
+        access=Access(kubeconfig, context),
+        namespace=namespace,
+        cache=cache,
+        host=host.strip("[]"),
+        port=int(port),
+        renderer_socket=renderer_socket,
+        helm=helm,
+        kustomize=kustomize,
+        allow_file=allow_file,
+        least_interval=least_interval,
+    )
+
+    async def work() -> int:
+        await Controller(settings).run()
+        return Exit.DONE
+
+    end(work())

@@ -1,0 +1,134 @@
+"""The Applications of the cluster, as their watch shows them, and who among them is to be looked at."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from gitops.api.application import Application, InvalidApplication
+from gitops.api.group import (
+    API_VERSION,
+    APPLYSET_GROUP_KINDS_ANNOTATION,
+    GROUP,
+    KIND,
+    PLURAL,
+    VERSION,
+)
+from gitops.core.identity import Owner, applyset_id
+from gitops.core.model import GroupKind
+from gitops.core.resources import NEEDED_VERBS, Resource
+from gitops.observe import logs
+
+AppKey: TypeAlias = tuple[str, str]
+
+APPLICATIONS = Resource(GROUP, VERSION, KIND, PLURAL, namespaced=True, verbs=NEEDED_VERBS)
+
+log = logs.get("applications")
+
+
+def owner_of(app: Application) -> Owner:
+    """The Application in its role as the owner of objects."""
+    return Owner(app.metadata.namespace, app.metadata.name, app.metadata.uid)
+
+
+def key_of(app: Application) -> AppKey:
+    return app.metadata.namespace, app.metadata.name
+
+
+class Registry:
+    """All Applications by key and by ApplySet id. `due` is called for each that a pass has to look at."""
+
+    def __init__(self, due: Callable[[AppKey], None], gone: Callable[[AppKey], None]) -> None:
+        self._apps: dict[AppKey, Application] = {}
+        self._by_set: dict[str, AppKey] = {}
+        self._names: dict[str, str] = {}
+        self._due = due
+        self._gone = gone
+
+    def get(self, key: AppKey) -> Application | None:
+        return self._apps.get(key)
+
+    def all(self) -> list[Application]:
+        return list(self._apps.values())
+
+    def by_set(self, set_id: str) -> AppKey | None:
+        """The Application with this ApplySet id."""
+        return self._by_set.get(set_id)
+
+    def applysets(self) -> Mapping[str, str]:
+        """ApplySet id → `namespace/name`, of all Applications that exist."""
+        return self._names
+
+    def moved_on(self, app: Application) -> bool:
+        """Whether the spec that `app` is a copy of has been changed or deleted since."""
+        now = self._apps.get(key_of(app))
+        return (
+            now is None
+            or now.metadata.generation != app.metadata.generation
+            or now.metadata.deletion_timestamp is not None
+        )
+
+    @staticmethod
+    def kinds_of(app: Application) -> set[GroupKind]:
+        """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
+        text = app.metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
+        return {_group_kind(word) for word in text.split(",") if word}
+
+    # What the reflector tells.
+
+    def replaced(self, resource: Resource, objects: list[Mapping[str, Any]]) -> None:
+        seen = {(obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) for obj in objects}
+        for obj in objects:
+            self.changed(resource, obj)
+        for key in [key for key in self._apps if key not in seen]:
+            self._remove(key)
+
+    def changed(self, resource: Resource, obj: Mapping[str, Any]) -> None:
+        try:
+            app = Application.parse({**obj, "apiVersion": API_VERSION, "kind": KIND})
+        except InvalidApplication as error:
+            # The CRD refuses it at the door; this one was stored under an older CRD.
+            metadata = obj["metadata"]
+            log.error(
+                "can't be understood",
+                application=f"{metadata.get('namespace')}/{metadata['name']}",
+                error=str(error),
+            )
+            return
+        key = key_of(app)
+        before = self._apps.get(key)
+        self._apps[key] = app
+        set_id = applyset_id(*key)
+        self._by_set[set_id] = key
+        self._names[set_id] = f"{key[0]}/{key[1]}"
+        if before is None or _asks_for_a_pass(before, app):
+            self._due(key)
+
+    def deleted(self, resource: Resource, obj: Mapping[str, Any]) -> None:
+        self._remove((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+
+    def failed(self, resource: Resource, status: int, message: str) -> None:
+        log.warning("can't watch Applications", status=status, error=message)
+
+    def _remove(self, key: AppKey) -> None:
+        if self._apps.pop(key, None):
+            set_id = applyset_id(*key)
+            self._by_set.pop(set_id, None)
+            self._names.pop(set_id, None)
+            self._gone(key)
+
+
+def _asks_for_a_pass(before: Application, after: Application) -> bool:
+    """Everything but the status, which we write ourselves."""
+    old, new = before.metadata, after.metadata
+    return (
+        old.uid != new.uid
+        or old.generation != new.generation
+        or old.annotations != new.annotations
+        or old.labels != new.labels
+        or old.finalizers != new.finalizers
+        or old.deletion_timestamp != new.deletion_timestamp
+    )
+
+
+def _group_kind(word: str) -> GroupKind:
+    kind, _, group = word.partition(".")
+    return GroupKind(group, kind)

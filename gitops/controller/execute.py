@@ -1,0 +1,185 @@
+"""Carry out a plan: one request per object, concurrently within a stage, every failure kept."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gitops.core.desired import body_of
+from gitops.core.fields import merge_managers
+from gitops.core.identity import Owner
+from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable
+from gitops.core.model import Manifest, ObjectKey
+from gitops.core.plan import Plan, Step, Verb, Wanted
+from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.prune import Candidate, PrunePolicy, refusal
+from gitops.core.resources import Catalog, Resource
+from gitops.core.verdict import Turn, judge
+from gitops.kube import objects
+from gitops.kube.client import Client, Reply
+
+CONCURRENCY = 16
+
+
+class Manifests(Protocol):
+    """Manifests by key, wherever they are kept."""
+
+    def __getitem__(self, key: ObjectKey, /) -> Manifest: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step. `seen` is the object after it; None when it failed or is gone."""
+
+    step: Step
+    turn: Turn | None = None  # None: done
+    problem: Problem | None = None
+    seen: Observed | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.turn is None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """All that carrying out a plan for one Application needs."""
+
+    client: Client  # as the Application's account
+    catalog: Catalog
+    owner: Owner
+    wanted: Mapping[ObjectKey, Wanted]
+    manifests: Manifests
+    looks: Mapping[ObjectKey, Look]
+    prune: PrunePolicy
+    force_adoption: bool
+    written: Callable[[Observed], None]  # told of each object as soon as its write is answered
+
+
+async def carry_out(task: Task, plan: Plan, superseded: Callable[[], bool]) -> list[Outcome]:
+    """Apply all stages in order. A bad object fails itself, not the others; a newer revision stops all."""
+    outcomes: list[Outcome] = []
+    for stage in plan.stages():
+        if superseded():
+            break
+        outcomes += await _all(stage, lambda step: _apply_step(task, step))
+    return outcomes
+
+
+async def carry_out_prunes(task: Task, steps: Iterable[Step], desired_uids: frozenset[str]) -> list[Outcome]:
+    """Delete, dependents first: a stage begins when the deletions of the one before are answered."""
+    outcomes: list[Outcome] = []
+    stages: dict[int, list[Step]] = {}
+    for step in steps:
+        if step.acts:
+            stages.setdefault(step.stage, []).append(step)
+    for stage in sorted(stages, reverse=True):
+        outcomes += await _all(stages[stage], lambda step: _delete_step(task, step, desired_uids))
+    return outcomes
+
+
+async def _all(steps: Iterable[Step], work: Callable[[Step], Any]) -> list[Outcome]:
+    queue = iter(list(steps))
+    outcomes: list[Outcome] = []
+
+    async def worker() -> None:
+        for step in queue:
+            outcomes.append(await work(step))
+
+    await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+    return outcomes
+
+
+def _refused(task: Task, step: Step, reply: Reply) -> Outcome:
+    origin = task.wanted[step.key].origin if step.key in task.wanted else ""
+    verdict = judge(reply.status, reply.failure, step.key, origin)
+    return Outcome(step, verdict.turn, verdict.problem)
+
+
+async def _apply_step(task: Task, step: Step) -> Outcome:
+    wanted = task.wanted[step.key]
+    resource = task.catalog.at_version(wanted.api_version, step.key.kind)
+    if resource is None:
+        problem = Problem(
+            Reason.WAITING,
+            "waits for its CustomResourceDefinition",
+            Blame.CLUSTER,
+            wanted.origin,
+            "it comes with this sync",
+            step.key,
+        )
+        return Outcome(step, Turn.LATER, problem)
+    version = ""
+    force = step.verb in (Verb.UPDATE, Verb.HEAL, Verb.REPAIR)
+    if step.verb in (Verb.ADOPT, Verb.REPAIR):
+        version = step.resource_version
+        merged = await _take_over(task, resource, step)
+        if isinstance(merged, Outcome):
+            return merged
+        version = merged or version
+        force = force or task.force_adoption
+    body = body_of(task.manifests[step.key], wanted, task.owner, uid=step.uid, version=version)
+    reply = await objects.apply(
+        task.client, resource, step.key, body, task.owner.manager, force=force and bool(step.uid)
+    )
+    if not reply.ok:
+        return _refused(task, step, reply)
+    seen = objects.remember(reply.json, step.key.group_kind)
+    task.written(seen)
+    if step.verb is Verb.CREATE and reply.status == 200:
+        return Outcome(step, Turn.AGAIN, _joined(step), seen)
+    return Outcome(step, seen=seen)
+
+
+def _joined(step: Step) -> Problem:
+    """A create that found an object: it appeared in between, and someone else may own fields of it."""
+    return Problem(
+        Reason.CHANGED_MEANWHILE, "appeared between the look and the write", Blame.CLUSTER, key=step.key
+    )
+
+
+async def _take_over(task: Task, resource: Resource, step: Step) -> str | Outcome:
+    """Merge the entries of former managers into ours; the new resourceVersion, or empty without need."""
+    look = task.looks.get(step.key)
+    if not isinstance(look, Live):
+        return ""
+    entries = look.metadata.get("managedFields") or []
+    merged = merge_managers(entries, step.take, task.owner.manager, resource.api_version)
+    if merged is None:
+        return ""
+    operations = [{"op": "replace", "path": "/metadata/managedFields", "value": merged}]
+    reply = await objects.patch(
+        task.client,
+        resource,
+        step.key,
+        operations,
+        task.owner.manager,
+        resource_version=step.resource_version,
+    )
+    if not reply.ok:
+        return _refused(task, step, reply)
+    return str(reply.json["metadata"]["resourceVersion"])
+
+
+async def _delete_step(task: Task, step: Step, desired_uids: frozenset[str]) -> Outcome:
+    resource = task.catalog.preferred(step.key.group_kind)
+    if resource is None:
+        problem = Problem(Reason.UNKNOWN_KIND, "its kind is not served now", Blame.CLUSTER, key=step.key)
+        return Outcome(step, Turn.LATER, problem)
+    look = await objects.look(task.client, resource, step.key)
+    match look:
+        case Absent():
+            return Outcome(step)
+        case Unreadable(problem):
+            return Outcome(step, Turn.LATER, problem)
+    # The watch may lag: what is deleted is judged by this quorum read, not by memory.
+    seen = look.observed
+    refused = refusal(Candidate(seen, task.owner, desired_uids), task.prune)
+    if seen.uid != step.uid or refused:
+        task.written(seen)
+        problem = refused.problem if refused else _joined(step)
+        return Outcome(step, Turn.AGAIN, problem, seen)
+    reply = await objects.delete(task.client, resource, seen)
+    if not reply.ok and reply.status != 404:
+        return _refused(task, step, reply)
+    return Outcome(step)

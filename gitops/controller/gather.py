@@ -1,0 +1,150 @@
+"""Find out what planning needs beyond the watches: looks by name, and dry runs. Shared with the CLI."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gitops.core.adoption import HelmRelease, release_of
+from gitops.core.desired import body_of
+from gitops.core.drift import compare
+from gitops.core.identity import Owner
+from gitops.core.inventory import Absent, Live, Look
+from gitops.core.model import Manifest, ObjectKey
+from gitops.core.plan import Drift, Wanted
+from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.resources import NEEDED_VERBS, Catalog, Resource
+from gitops.core.verdict import judge
+from gitops.kube import objects
+from gitops.kube.client import METADATA_LIST, Client
+
+# From here on one LIST of a namespace is cheaper than GETs by name.
+_LIST_FROM = 20
+_CONCURRENCY = 16
+_TRIES = 4
+_SECRETS = Resource("", "v1", "Secret", "secrets", namespaced=True, verbs=NEEDED_VERBS)
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """An object before and after an apply that was only tried; `before` is None where it isn't there."""
+
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    problem: Problem | None = None
+
+
+async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[Found]]) -> list[Found]:
+    """The results of `work` for all items, at most sixteen at a time, in order."""
+    gate = asyncio.Semaphore(_CONCURRENCY)
+
+    async def one(item: Item) -> Found:
+        async with gate:
+            return await work(item)
+
+    return list(await asyncio.gather(*(one(item) for item in items)))
+
+
+async def look_at(
+    client: Client, catalog: Catalog, keys: Iterable[ObjectKey], wanted: Mapping[ObjectKey, Wanted]
+) -> dict[ObjectKey, Look]:
+    """Look at desired objects of which the watches know too little, as the Application's account."""
+    looks: dict[ObjectKey, Look] = {}
+    groups: dict[tuple[Resource, str], list[ObjectKey]] = defaultdict(list)
+    for key in keys:
+        resource = catalog.at_version(wanted[key].api_version, key.kind)
+        if resource is None:
+            looks[key] = Absent()  # its kind comes with this sync: nothing of it can be there
+        else:
+            groups[(resource, key.namespace)].append(key)
+
+    async def look_at_group(group: tuple[tuple[Resource, str], list[ObjectKey]]) -> dict[ObjectKey, Look]:
+        (resource, namespace), members = group
+        if len(members) >= _LIST_FROM:
+            found = await objects.look_at_all(client, resource, namespace)
+            if not isinstance(found, Problem):
+                return {key: found.get(key, Absent()) for key in members}
+        answers = await each(members, lambda key: objects.look(client, resource, key))
+        return dict(zip(members, answers, strict=True))
+
+    for answers in await asyncio.gather(*(look_at_group(group) for group in groups.items())):
+        looks.update(answers)
+    return looks
+
+
+async def dead_releases(client: Client, looks: Iterable[Look]) -> frozenset[HelmRelease]:
+    """The Helm releases that found objects name and that have no Secret left; unreadable counts as alive."""
+    named = {release for look in looks if isinstance(look, Live) and (release := release_of(look))}
+
+    async def is_dead(release: HelmRelease) -> bool:
+        params = {"labelSelector": f"owner=helm,name={release.name}", "limit": "1"}
+        reply = await client.request(
+            "GET",
+            _SECRETS.collection(release.namespace),
+            params=params,
+            accept=METADATA_LIST,
+            label="secrets",
+        )
+        return reply.ok and not reply.json.get("items")
+
+    releases = sorted(named, key=lambda release: (release.namespace, release.name))
+    verdicts = await each(releases, is_dead)
+    return frozenset(release for release, dead in zip(releases, verdicts, strict=True) if dead)
+
+
+async def dry_run(
+    client: Client, resource: Resource, manifest: Manifest, wanted: Wanted, owner: Owner
+) -> DryRun:
+    """What applying this manifest would change now; nothing is changed.
+
+    A comparison counts only if both requests speak of the same resourceVersion.
+    """
+    problem: Problem | None = None
+    for _ in range(_TRIES):
+        read = await client.request("GET", resource.path(wanted.key), label=resource.plural)
+        if read.status == 404 and objects.is_absent(read):
+            before, uid = None, ""
+        elif read.ok:
+            before = read.json
+            uid = before["metadata"]["uid"]
+        else:
+            return DryRun(None, None, objects.unreadable(read, wanted.key))
+        body = body_of(manifest, wanted, owner, uid=uid)
+        tried = await objects.apply(
+            client, resource, wanted.key, body, owner.manager, force=bool(uid), dry_run=True
+        )
+        if not tried.ok:
+            verdict = judge(tried.status, tried.failure, wanted.key, wanted.origin)
+            if verdict.problem.reason is Reason.CHANGED_MEANWHILE:
+                problem = verdict.problem
+                continue
+            return DryRun(before, None, verdict.problem)
+        after = tried.json
+        if before is None or _version(before) == _version(after):
+            return DryRun(before, after)
+        problem = None
+    moving = problem or Problem(
+        Reason.CHANGED_MEANWHILE, "changes faster than it can be compared", Blame.CLUSTER, key=wanted.key
+    )
+    return DryRun(None, None, moving)
+
+
+def _version(obj: Mapping[str, Any]) -> str:
+    return str(obj["metadata"]["resourceVersion"])
+
+
+async def drift_of(
+    client: Client, resource: Resource, manifest: Manifest, wanted: Wanted, owner: Owner
+) -> Drift:
+    """The drift of one member, by a dry run."""
+    tried = await dry_run(client, resource, manifest, wanted, owner)
+    if tried.problem:
+        return Drift(wanted.key, problem=tried.problem)
+    if tried.before is None or tried.after is None:
+        gone = Problem(Reason.CHANGED_MEANWHILE, "is gone", Blame.CLUSTER, key=wanted.key)
+        return Drift(wanted.key, problem=gone)
+    return compare(wanted.key, tried.before, tried.after, owner.manager)

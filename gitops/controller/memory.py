@@ -1,0 +1,111 @@
+"""What is remembered of one Application between passes. Losing it costs requests, never correctness."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gitops.controller.execute import Manifests
+from gitops.controller.rendering import RenderMemory
+from gitops.core.backoff import FRESH, Backoff
+from gitops.core.desired import Desired, ManifestStore
+from gitops.core.identity import Owner
+from gitops.core.inventory import Membership, Observed
+from gitops.core.model import ObjectKey, Rendered
+from gitops.core.plan import Wanted
+from gitops.core.problem import Problem
+from gitops.git.mirror import CommitInfo
+from gitops.observe.metrics import Trigger
+
+# A change of generation alone (an autoscaler, a mutating webhook) earns one dry run per object and minute.
+_RECHECK = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a sync works towards: a rendered commit, placed in the cluster."""
+
+    commit: CommitInfo
+    render: RenderMemory
+    wanted: Mapping[ObjectKey, Wanted]
+    manifests: Manifests
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    catalog_id: int  # which catalog it was placed by
+    namespace: str  # the destination that it was placed in
+    rendered: Rendered | None  # kept only while objects wait for their definitions
+
+    @classmethod
+    def of(
+        cls,
+        commit: CommitInfo,
+        render: RenderMemory,
+        rendered: Rendered,
+        desired: Desired,
+        catalog_id: int,
+        namespace: str,
+    ) -> "Target":
+        """Keep what later passes need; the manifests compressed."""
+        unplaced = desired.waits_for_definitions or bool(desired.problems)
+        return cls(
+            commit,
+            render,
+            desired.wanted,
+            ManifestStore(desired.manifests),
+            desired.problems,
+            rendered.warnings,
+            catalog_id,
+            namespace,
+            rendered if unplaced else None,
+        )
+
+
+@dataclass(slots=True)
+class Memory:
+    """The state of one Application between passes; times are those of the monotonic clock."""
+
+    target: Target | None = None
+    failed_render: RenderMemory | None = None
+    rendered_generation: int = 0  # of the spec that `target` was rendered for
+    rendered_sha: str = ""  # the newest commit that `target` is the render of
+    attempted: str = ""  # the newest commit that was tried
+    baseline: dict[ObjectKey, str] = field(default_factory=dict)
+    baseline_loaded: bool = False
+    suspects: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
+    due_suspects: set[ObjectKey] = field(default_factory=set)
+    seen_drift: dict[ObjectKey, float] = field(default_factory=dict)  # when the foreign write was seen
+    backoff: Backoff = FRESH
+    progress_at: float = 0.0
+    reconcile_at: str | None = None  # the annotation's last value
+    events_sent: set[tuple[str, ...]] = field(default_factory=set)
+    warned: set[tuple[str, str]] = field(default_factory=set)
+    prunes_wait: bool = False
+    announced: str = ""  # the commit whose success was announced
+    trigger: Trigger = "start"
+
+    def wrote(self, seen: Observed) -> None:
+        """A write of ours was answered: this is what "in sync" looks like."""
+        self.baseline[seen.key] = seen.digest
+        self.due_suspects.discard(seen.key)
+
+    def noticed(self, owner: Owner, before: Observed | None, after: Observed | None, now: float) -> bool:
+        """Take in a change from the watch. True: a pass has to look at it."""
+        if after is None or before is None:
+            return True
+        if self.baseline.get(after.key) != after.digest or after.membership(owner) is not Membership.MEMBER:
+            if after.digest != before.digest:
+                self.seen_drift.setdefault(after.key, now)
+                return True
+            return after.content != before.content
+        if before.generation != after.generation and before.digest == after.digest:
+            if now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
+                self.due_suspects.add(after.key)
+                return True
+        if before.health != after.health:
+            self.progress_at = now
+            return True
+        return before.deleting != after.deleting
+
+    def checked(self, keys: Iterable[ObjectKey], now: float) -> None:
+        """These were dry-run just now."""
+        for key in keys:
+            self.suspects[key] = now
+            self.due_suspects.discard(key)

@@ -1,0 +1,313 @@
+"""One pass over one Application: observe, compare, act, report. Level-triggered; every memory may be lost."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gitops.api.application import Application
+from gitops.api.group import APPROVE_ANNOTATION
+from gitops.controller.applications import AppKey, Registry, owner_of
+from gitops.controller.claim import claim
+from gitops.controller.cluster import Cluster
+from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
+from gitops.controller.gather import dead_releases, drift_of, each, look_at
+from gitops.controller.members import Members
+from gitops.controller.memory import Memory, Target
+from gitops.controller.report import Pass, Reporter
+from gitops.controller.targets import Targets
+from gitops.controller.teardown import Teardown
+from gitops.core.adoption import AdoptPolicy, Parents
+from gitops.core.backoff import FRESH
+from gitops.core.conditions import failures
+from gitops.core.fingerprint import unmoved
+from gitops.core.health import HealthState
+from gitops.core.identity import Owner
+from gitops.core.inventory import Inventory, Observed
+from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problems_of, to_dry_run, to_look_at
+from gitops.core.problem import Blame, GitopsError, Problem, Reason
+from gitops.core.prune import PruneLimit, PruneMode, PrunePolicy
+from gitops.core.resources import Resource
+from gitops.core.verdict import Turn
+from gitops.kube.client import Account, Client
+from gitops.observe import logs
+from gitops.observe.metrics import Metrics
+
+log = logs.get("reconcile")
+
+# Objects whose definition isn't served yet: the watch on definitions tells; this is only a safety net.
+_DEFINITION_WAIT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """The parts that a pass uses; it keeps nothing itself."""
+
+    client: Client
+    cluster: Cluster
+    members: Members
+    registry: Registry
+    targets: Targets
+    reporter: Reporter
+    teardown: Teardown
+    metrics: Metrics
+    home: str  # the controller's own namespace, where no service account is required
+
+    async def reconcile(self, key: AppKey, memory: Memory) -> float | None:
+        """Do what is to be done now. Returns seconds until the next pass, None: when something happens."""
+        app = self.registry.get(key)
+        if app is None:
+            return None
+        account = self._account(app)
+        if app.metadata.deletion_timestamp:
+            return await self.teardown.step(app, self.client.as_account(account), memory)
+        done = Pass(app, owner_of(app))
+        if app.spec.suspend:
+            await self._suspended(done, memory)
+            return None
+        if account is None and app.metadata.namespace != self.home:
+            done.problems.append(_account_required())
+            await self.reporter.report(done, memory)
+            return None
+        try:
+            done.target = await self.targets.resolve(app, account, memory, done)
+            if done.target:
+                await self._sync(done, self.client.as_account(account), memory)
+        except GitopsError as error:
+            done.problems.append(error.problem)
+        await self.reporter.report(done, memory)
+        return self._next(done, memory)
+
+    def _account(self, app: Application) -> Account | None:
+        name = app.spec.service_account_name
+        return Account(app.metadata.namespace, name) if name else None
+
+    async def _suspended(self, done: Pass, memory: Memory) -> None:
+        done.target = memory.target
+        done.members = self.members.of(done.owner.applyset_id)
+        await self.reporter.report(done, memory)
+
+    async def _sync(self, done: Pass, client: Client, memory: Memory) -> None:
+        """The pass proper, towards a target that is there."""
+        target = done.target
+        assert target is not None  # noqa: S101 (for the type checker; the caller has just looked)
+        kinds = self._kinds(done.app, target)
+        done.unreadable = await self.members.ensure(kinds.values())
+        await claim(self.client, done.app, done.owner, set(kinds))
+        situation = await self._observe(done, client, memory, target)
+        began = time.monotonic()
+        decided = plan(situation)
+        self.metrics.phase("plan", time.monotonic() - began)
+        done.problems += target.problems
+        done.problems += problems_of(decided)
+        await self._act(done, client, memory, situation, decided)
+        done.members = self.members.of(done.owner.applyset_id)
+
+    def _kinds(self, app: Application, target: Target) -> dict[GroupKind, Resource]:
+        """The served types that the Application has, had or wants objects of."""
+        names = self.registry.kinds_of(app) | {key.group_kind for key in target.wanted}
+        catalog = self.cluster.catalog
+        return {kind: found for kind in names if (found := catalog.preferred(kind))}
+
+    async def _observe(self, done: Pass, client: Client, memory: Memory, target: Target) -> Situation:
+        owner, catalog = done.owner, self.cluster.catalog
+        members = self.members.of(owner.applyset_id)
+        self._load_baseline(done, memory)
+        inventory = Inventory(members, unreadable=done.unreadable)
+        looks = await look_at(client, catalog, to_look_at(target.wanted, owner, inventory), target.wanted)
+        situation = Situation(
+            owner=owner,
+            wanted=target.wanted,
+            inventory=Inventory(members, looks, done.unreadable),
+            parents=Parents(self.registry.applysets(), await dead_releases(client, looks.values())),
+            policy=_policy(done.app, target.commit.sha),
+            baseline=memory.baseline,
+            unplannable=target.problems,
+            suspects=frozenset(memory.due_suspects),
+        )
+        keys = to_dry_run(situation)
+        drifts = await self._dry_run(keys, client, memory, target, owner) if keys else {}
+        for drift in drifts.values():
+            if drift.paths and drift.key in memory.seen_drift:
+                self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
+        done.drifts = drifts
+        return replace(situation, drifts=drifts)
+
+    def _load_baseline(self, done: Pass, memory: Memory) -> None:
+        """After a start: members in buckets that the fingerprint still fits are as we left them."""
+        if memory.baseline_loaded:
+            return
+        memory.baseline_loaded = True
+        digests = {key: seen.digest for key, seen in self.members.of(done.owner.applyset_id).items()}
+        for key in unmoved(done.app.status.fingerprint or "", digests):
+            memory.baseline[key] = digests[key]
+
+    async def _dry_run(
+        self, keys: list[ObjectKey], client: Client, memory: Memory, target: Target, owner: Owner
+    ) -> dict[ObjectKey, Drift]:
+        catalog = self.cluster.catalog
+        members = self.members.of(owner.applyset_id)
+        digests = {key: members[key].digest for key in keys if key in members}
+
+        async def one(key: ObjectKey) -> Drift:
+            wanted = target.wanted[key]
+            resource = catalog.at_version(wanted.api_version, key.kind)
+            if resource is None:
+                return Drift(key)
+            return await drift_of(client, resource, target.manifests[key], wanted, owner)
+
+        drifts = {drift.key: drift for drift in await each(keys, one)}
+        memory.checked(keys, time.monotonic())
+        for key, drift in drifts.items():
+            if not drift.acts and drift.problem is None and key in digests:
+                memory.baseline[key] = digests[key]
+                memory.seen_drift.pop(key, None)
+        return drifts
+
+    async def _act(
+        self, done: Pass, client: Client, memory: Memory, situation: Situation, decided: Plan
+    ) -> None:
+        target = done.target
+        assert target is not None  # noqa: S101
+        task = Task(
+            client=client,
+            catalog=self.cluster.catalog,
+            owner=done.owner,
+            wanted=target.wanted,
+            manifests=target.manifests,
+            looks=situation.inventory.looks,
+            prune=situation.policy.prune,
+            force_adoption=situation.policy.adopt is AdoptPolicy.ALWAYS,
+            written=self._written(memory),
+        )
+        done.plan = decided
+        if any(step.acts for step in decided.steps):
+            began = time.monotonic()
+            done.outcomes = await carry_out(task, decided, self._superseded(done.app))
+            self.metrics.phase("apply", time.monotonic() - began)
+            await self._create_namespace(done, client)
+        for outcome in done.outcomes:
+            if outcome.problem:
+                done.problems.append(outcome.problem)
+            elif outcome.done:
+                memory.progress_at = time.monotonic()
+        self._count_heals(done, memory)
+        await self._prune(done, task, memory, situation, decided)
+
+    def _written(self, memory: Memory) -> Callable[[Observed], None]:
+        def written(seen: Observed) -> None:
+            memory.wrote(seen)
+            self.members.wrote(seen)
+
+        return written
+
+    def _superseded(self, app: Application) -> Callable[[], bool]:
+        key = (app.metadata.namespace, app.metadata.name)
+        return lambda: self.targets.has_newer(key) or self.registry.moved_on(app)
+
+    def _count_heals(self, done: Pass, memory: Memory) -> None:
+        namespace, name = done.owner.namespace, done.owner.name
+        for outcome in done.outcomes:
+            seen_at = memory.seen_drift.pop(outcome.step.key, None) if outcome.done else None
+            if outcome.done and outcome.step.verb is Verb.HEAL:
+                drift = done.drifts[outcome.step.key]
+                seconds = time.monotonic() - seen_at if seen_at is not None else None
+                done.heals.append((drift, seconds))
+                self.metrics.drift_corrected(namespace, name, drift.key.kind, drift.author, seconds)
+
+    async def _create_namespace(self, done: Pass, client: Client) -> None:
+        """Make the destination's namespace when a create has just failed for lack of it."""
+        namespace = done.app.destination_namespace
+        missing = any(
+            outcome.problem
+            and outcome.problem.reason is Reason.NAMESPACE_NOT_FOUND
+            and outcome.step.key.namespace == namespace
+            for outcome in done.outcomes
+        )
+        if not (missing and done.app.spec.sync.create_namespace):
+            return
+        body = b'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"%s"}}' % namespace.encode()
+        reply = await client.request("POST", "/api/v1/namespaces", body, label="namespaces")
+        if reply.ok or reply.status == 409:
+            done.outcomes = [
+                Outcome(one.step, Turn.AGAIN, one.problem)
+                if one.problem and one.problem.reason is Reason.NAMESPACE_NOT_FOUND
+                else one
+                for one in done.outcomes
+            ]
+
+    async def _prune(
+        self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan
+    ) -> None:
+        """Delete what left Git, once everything that is desired is there and healthy."""
+        steps = [step for step in decided.prunes if step.acts]
+        memory.prunes_wait = False
+        if not steps:
+            return
+        members = self.members.of(done.owner.applyset_id)
+        done.members = members
+        unhealthy = [
+            key
+            for key in situation.wanted
+            if key not in members
+            or members[key].health.state not in (HealthState.HEALTHY, HealthState.SUSPENDED)
+        ]
+        unsettled = not all(outcome.done for outcome in done.outcomes) or failures(done.problems)
+        if unhealthy or unsettled or done.stale:
+            memory.prunes_wait = True
+            done.waiting_prunes = len(steps)
+            return
+        began = time.monotonic()
+        desired_uids = frozenset(members[key].uid for key in situation.wanted if key in members)
+        outcomes = await carry_out_prunes(task, steps, desired_uids)
+        self.metrics.phase("prune", time.monotonic() - began)
+        for outcome in outcomes:
+            if outcome.problem:
+                done.problems.append(outcome.problem)
+            elif outcome.done:
+                done.pruned.append(outcome.step.key)
+                memory.progress_at = time.monotonic()
+                memory.baseline.pop(outcome.step.key, None)
+                self.metrics.pruned(done.owner.namespace, done.owner.name, outcome.step.key.kind)
+        done.outcomes += outcomes
+
+    def _next(self, done: Pass, memory: Memory) -> float | None:
+        """When to look again if nothing happens before."""
+        now = time.monotonic()
+        if any(outcome.turn is Turn.AGAIN for outcome in done.outcomes):
+            return 0.05
+        if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
+            return _DEFINITION_WAIT
+        if failures(done.problems):
+            memory.backoff = memory.backoff.failed(now, random.random(), longest=120.0)  # noqa: S311
+            return max(memory.backoff.until - now, 0.1)
+        memory.backoff = FRESH
+        if done.waits:
+            left = memory.progress_at + done.app.spec.sync.progress_deadline_seconds - now
+            return max(left, 1.0) if left > 0 else None
+        return None
+
+
+def _policy(app: Application, sha: str) -> Policy:
+    sync = app.spec.sync
+    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
+    return Policy(
+        AdoptPolicy(sync.adopt),
+        PrunePolicy(
+            PruneMode(sync.prune),
+            PruneLimit(sync.prune_limit.percent, sync.prune_limit.objects),
+            # At least what Git shows as short: an empty or tiny prefix would approve everything.
+            approved=len(approved) >= 7 and sha.startswith(approved),
+        ),
+    )
+
+
+def _account_required() -> Problem:
+    return Problem(
+        Reason.SERVICE_ACCOUNT_REQUIRED,
+        "an Application outside the controller's namespace needs a service account to act as",
+        Blame.SPEC,
+        "spec.serviceAccountName",
+        "name an account of the Application's namespace, and give it the rights that the objects need",
+    )

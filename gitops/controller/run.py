@@ -1,0 +1,254 @@
+"""The controller as a whole: its parts, its workers, its start and its end."""
+
+import asyncio
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
+from gitops.controller.cluster import Cluster
+from gitops.controller.events import Events
+from gitops.controller.http import Endpoints
+from gitops.controller.members import Members
+from gitops.controller.memory import Memory
+from gitops.controller.queue import Queue
+from gitops.controller.reconcile import Reconciler
+from gitops.controller.rendering import Renders
+from gitops.controller.report import Reporter
+from gitops.controller.secrets import SecretName, Secrets
+from gitops.controller.sources import Sources, SourceSettings
+from gitops.controller.targets import Targets
+from gitops.controller.teardown import Teardown
+from gitops.core.inventory import Observed
+from gitops.core.problem import GitopsError
+from gitops.kube.client import Access, Client
+from gitops.kube.reflector import Reflector
+from gitops.observe import logs
+from gitops.observe.metrics import Metrics
+from gitops.render.client import RendererClient
+from gitops.render.process import RendererProcess
+
+log = logs.get("controller")
+
+_WORKERS = 8
+_SHUTDOWN = 8.0
+_LONGEST_PASS = 600.0
+_CALM = 0.2  # status churn of many objects becomes one pass
+_TIDY = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator sets by flags."""
+
+    access: Access = field(default_factory=Access)
+    namespace: str = "gitops-system"
+    cache: Path = Path("/tmp/gitops")  # noqa: S108 (an emptyDir in the chart)
+    host: str = "0.0.0.0"  # noqa: S104 (kubelet and Prometheus come from outside the Pod)
+    port: int = 8080
+    renderer_socket: Path | None = None
+    helm: str = "helm"
+    kustomize: str = "kustomize"
+    allow_file: bool = False
+    least_interval: float = 10.0
+
+
+class Controller:
+    """Everything that runs. `run` returns after a SIGTERM or `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.port = 0
+        self._queue: Queue[AppKey] = Queue(self.metrics.queue_waited)
+        self._memories: dict[AppKey, Memory] = {}
+        self._busy: dict[AppKey, float] = {}
+        self._stop = asyncio.Event()
+        self._ready = "starting"
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Start, work, and stop within 10 s of being told. Raises GitopsError when it can't start."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        endpoints = Endpoints(self.metrics, lambda: self._ready, self._hung)
+        self.port = await endpoints.start(self.settings.host, self.settings.port)
+        log.info("listening", port=self.port)
+        try:
+            await self._work()
+        finally:
+            await endpoints.close()
+
+    def stop(self) -> None:
+        """End after the requests under way."""
+        self._stop.set()
+
+    async def _work(self) -> None:
+        client = await Client.connect(self.settings.access, self.metrics.kube_request)
+        renderer, process = await self._renderer()
+        self._build(client, renderer)
+        try:
+            await self._start(client)
+            await self._stop.wait()
+            log.info("stopping")
+        finally:
+            await self._shut_down(client, process)
+
+    def _build(self, client: Client, renderer: RendererClient) -> None:
+        settings, metrics = self.settings, self.metrics
+        self._registry = Registry(self._due, self._gone)
+        self._cluster = Cluster(client, self._cluster_changed)
+        self._members = Members(client, metrics, self._noticed)
+        self._sources = Sources(
+            SourceSettings(settings.cache / "mirrors", settings.allow_file, settings.least_interval),
+            metrics,
+            self._source_changed,
+        )
+        self._secrets = Secrets(client, self._secret_changed)
+        self._events = Events(client, socket.gethostname())
+        reporter = Reporter(client, self._events, metrics)
+        self._targets = Targets(
+            self._sources, self._secrets, Renders(renderer, metrics), self._cluster, metrics
+        )
+        self._reconciler = Reconciler(
+            client=client,
+            cluster=self._cluster,
+            members=self._members,
+            registry=self._registry,
+            targets=self._targets,
+            reporter=reporter,
+            teardown=Teardown(client, self._cluster, self._members, reporter, self._events),
+            metrics=metrics,
+            home=settings.namespace,
+        )
+
+    async def _start(self, client: Client) -> None:
+        await self._cluster.start()
+        applications = Reflector(client, APPLICATIONS, self._registry)
+        self._tasks.append(asyncio.create_task(applications.run(), name="watch Applications"))
+        synced = asyncio.create_task(applications.synced.wait())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (synced, stopped):
+            task.cancel()
+        self._ready = ""
+        self.metrics.leader(True)
+        log.info("ready", applications=len(self._registry.all()))
+        self._tasks += [asyncio.create_task(self._worker(), name=f"worker {i}") for i in range(_WORKERS)]
+        self._tasks.append(asyncio.create_task(self._housekeeping(), name="housekeeping"))
+
+    async def _renderer(self) -> tuple[RendererClient, RendererProcess | None]:
+        if self.settings.renderer_socket:
+            return RendererClient(self.settings.renderer_socket), None
+        process = RendererProcess(helm=self.settings.helm, kustomize=self.settings.kustomize)
+        return await process.start(), process
+
+    async def _shut_down(self, client: Client, process: RendererProcess | None) -> None:
+        self._ready = "stopping"
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_SHUTDOWN)
+        for part in (self._events, self._members, self._secrets, self._sources, self._cluster):
+            await part.close()
+        if process:
+            await process.stop()
+        await client.close()
+
+    async def _worker(self) -> None:
+        while True:
+            key = await self._queue.get()
+            self.metrics.queue_depth(len(self._queue))
+            self._busy[key] = time.monotonic()
+            try:
+                with logs.context(application=f"{key[0]}/{key[1]}"):
+                    await self._pass(key)
+            finally:
+                del self._busy[key]
+                self._queue.done(key)
+
+    async def _pass(self, key: AppKey) -> None:
+        memory = self._memories.setdefault(key, Memory())
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(_LONGEST_PASS):
+                again = await self._reconciler.reconcile(key, memory)
+        except GitopsError as error:
+            log.warning("pass failed", error=str(error))
+            self._fail(key, memory, began)
+        except Exception:
+            log.exception("pass failed by a defect of ours")
+            self._fail(key, memory, began)
+        else:
+            self.metrics.reconciled("done" if again is None else "waiting", time.monotonic() - began)
+            if again is not None:
+                self._queue.add(key, again)
+        if self._registry.get(key) is None:
+            self._forget(key)
+
+    def _fail(self, key: AppKey, memory: Memory, began: float) -> None:
+        memory.backoff = memory.backoff.failed(time.monotonic(), 0.5)
+        self.metrics.reconciled("failed", time.monotonic() - began)
+        self._queue.add(key, max(memory.backoff.until - time.monotonic(), 0.1))
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY)
+            kinds = {kind for app in self._registry.all() for kind in self._registry.kinds_of(app)}
+            self._members.keep_only(kinds)
+            await self._sources.tidy()
+
+    def _hung(self) -> str:
+        """A pass that is under way for far too long: kubelet restarts us."""
+        limit = time.monotonic() - 2 * _LONGEST_PASS
+        stuck = [f"{key[0]}/{key[1]}" for key, since in self._busy.items() if since < limit]
+        dead = [task.get_name() for task in self._tasks if task.done()] if not self._ready else []
+        return ", ".join(stuck + dead)
+
+    # What makes an Application due.
+
+    def _due(self, key: AppKey) -> None:
+        self._queue.add(key)
+
+    def _gone(self, key: AppKey) -> None:
+        self._queue.add(key)  # a pass finds nothing, and forgets it after whatever is under way
+
+    def _forget(self, key: AppKey) -> None:
+        self._memories.pop(key, None)
+        self._queue.drop(key)
+        self._targets.drop(key)
+        self.metrics.forget(*key)
+
+    def _source_changed(self, apps: list[AppKey]) -> None:
+        for key in apps:
+            memory = self._memories.get(key)
+            if memory:
+                memory.trigger = "revision"
+            self._queue.add(key)
+
+    def _secret_changed(self, name: SecretName) -> None:
+        for app in self._registry.all():
+            source = app.spec.source.credentials
+            if source and app.metadata.namespace == name.namespace and source.secret_name == name.name:
+                self._queue.add((app.metadata.namespace, app.metadata.name))
+
+    def _cluster_changed(self) -> None:
+        for app in self._registry.all():
+            memory = self._memories.get((app.metadata.namespace, app.metadata.name))
+            if memory and memory.target and memory.target.rendered is not None:
+                self._queue.add((app.metadata.namespace, app.metadata.name))
+
+    def _noticed(self, set_id: str, before: Observed | None, after: Observed | None) -> None:
+        key = self._registry.by_set(set_id)
+        app = self._registry.get(key) if key else None
+        memory = self._memories.get(key) if key else None
+        if key is None or app is None or memory is None:
+            return
+        if app.metadata.deletion_timestamp:
+            self._queue.add(key, _CALM)
+        elif memory.noticed(owner_of(app), before, after, time.monotonic()):
+            health_only = before is not None and after is not None and before.digest == after.digest
+            self._queue.add(key, _CALM if health_only else 0.0)

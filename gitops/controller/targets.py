@@ -1,0 +1,176 @@
+"""What an Application is to be brought to: its newest good revision, rendered and placed."""
+
+import asyncio
+
+from gitops.api.application import Application
+from gitops.api.group import RECONCILE_AT_ANNOTATION
+from gitops.controller.applications import AppKey, key_of, owner_of
+from gitops.controller.cluster import Cluster
+from gitops.controller.memory import Memory, Target
+from gitops.controller.rendering import Renders
+from gitops.controller.report import Pass
+from gitops.controller.secrets import SecretName, Secrets
+from gitops.controller.sources import Sources, SourceView
+from gitops.core.desired import place
+from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.revision import Chosen
+from gitops.git.mirror import CommitInfo
+from gitops.kube.client import Account
+from gitops.observe.metrics import Metrics
+from gitops.render.errors import RenderError
+
+
+class Targets:
+    """Resolves, fetches, renders and places; each only when its input changed."""
+
+    def __init__(
+        self, sources: Sources, secrets: Secrets, renders: Renders, cluster: Cluster, metrics: Metrics
+    ):
+        self._sources = sources
+        self._secrets = secrets
+        self._renders = renders
+        self._cluster = cluster
+        self._metrics = metrics
+        self._views: dict[AppKey, tuple[SourceView, str | None, str]] = {}
+
+    async def resolve(
+        self, app: Application, account: Account | None, memory: Memory, done: Pass
+    ) -> Target | None:
+        """The target to work towards.
+
+        A revision that can't be had or rendered is a problem of the pass, which then goes on
+        with the last good one: a broken commit stops neither healing nor its own fix.
+        """
+        try:
+            view = await self._view(app, account)
+            if view.problem:
+                done.problems.append(view.problem)
+            if self._wants_refresh(app, memory):
+                await view.refresh()
+            chosen = await view.choose(app.spec.source.revision)
+            self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
+            memory.attempted = chosen.sha
+            memory.target = await self._target(app, view, chosen, memory)
+            # A commit elsewhere in the repository is not this Application's: it writes no status.
+            memory.attempted = memory.target.commit.sha
+        except RenderError as error:
+            done.problems += error.problems
+            done.stale = True
+            await self._fall_back(app, account, memory)
+        except GitopsError as error:
+            done.problems.append(error.problem)
+            done.stale = True
+            await self._fall_back(app, account, memory)
+        return memory.target
+
+    def has_newer(self, key: AppKey) -> bool:
+        """Whether the last poll shows another commit than the one that a pass began with."""
+        known = self._views.get(key)
+        if known is None:
+            return False
+        view, revision, sha = known
+        newest = view.peek(revision)
+        return newest is not None and newest.sha != sha
+
+    def drop(self, key: AppKey) -> None:
+        """The Application is gone."""
+        self._views.pop(key, None)
+        self._sources.drop(key)
+        self._secrets.release(key)
+
+    @staticmethod
+    def _wants_refresh(app: Application, memory: Memory) -> bool:
+        """A new value of the annotation asks the remote now; the first one seen is only remembered."""
+        value = app.metadata.annotations.get(RECONCILE_AT_ANNOTATION, "")
+        before, memory.reconcile_at = memory.reconcile_at, value
+        return before is not None and before != value
+
+    async def _view(self, app: Application, account: Account | None) -> SourceView:
+        source = app.spec.source
+        data = None
+        name = None
+        if source.credentials:
+            name = SecretName(app.metadata.namespace, source.credentials.secret_name, account)
+            data = await self._secrets.read(name, key_of(app))
+        self._secrets.release(key_of(app), keep=name)
+        return await self._sources.use(key_of(app), source.repository, data, app.spec.sync.interval_seconds)
+
+    async def _target(self, app: Application, view: SourceView, chosen: Chosen, memory: Memory) -> Target:
+        known = memory.target
+        if known and known.namespace != app.destination_namespace:
+            known = None
+        catalog = self._cluster.catalog
+        same_spec = known is not None and memory.rendered_generation == app.metadata.generation
+        if known and same_spec and memory.rendered_sha == chosen.sha:
+            return self._placed_again(app, known)
+        tree, commit = await view.fetch(chosen)
+        if await asyncio.to_thread(tree.digest, app.spec.source.path) is None:
+            path = app.spec.source.path
+            raise fail(
+                Reason.PATH_NOT_FOUND,
+                f"there is no {path or 'root folder'} in {chosen.ref or 'commit'} ({chosen.sha[:7]})",
+                Blame.SPEC,
+                where="spec.source.path",
+                advice="correct the path, or add it to the repository",
+            )
+        if known and await self._renders.unchanged(app, tree, self._cluster.target, known.render):
+            self._metrics.render_cached()
+            memory.rendered_generation = app.metadata.generation
+            memory.rendered_sha = chosen.sha
+            return self._placed_again(app, known)
+        failed = memory.failed_render
+        if (
+            failed
+            and failed.failure
+            and await self._renders.unchanged(app, tree, self._cluster.target, failed)
+        ):
+            self._metrics.render_cached()
+            raise failed.failure
+        try:
+            last = known.render if known else None
+            rendered, render = await self._renders.render(app, tree, self._cluster.target, last)
+        except RenderError as error:
+            used = known.render.used if known else "helm"  # the key that counts most inputs
+            memory.failed_render = await self._renders.remember_failure(
+                app, self._cluster.target, error, used
+            )
+            raise
+        memory.failed_render = None
+        memory.rendered_generation = app.metadata.generation
+        memory.rendered_sha = chosen.sha
+        desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+        if any(one.reason is Reason.UNKNOWN_KIND for one in desired.problems):
+            await self._cluster.refresh()
+            catalog = self._cluster.catalog
+            desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+        commit = _commit_that_counts(app, render.key, commit)
+        return Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)
+
+    def _placed_again(self, app: Application, known: Target) -> Target:
+        """The same render; objects that had no place yet may have one in a newer catalog."""
+        catalog = self._cluster.catalog
+        if known.rendered is None or known.catalog_id == id(catalog):
+            return known
+        desired = place(known.rendered, owner_of(app), app.destination_namespace, catalog)
+        return Target.of(
+            known.commit, known.render, known.rendered, desired, id(catalog), app.destination_namespace
+        )
+
+    async def _fall_back(self, app: Application, account: Account | None, memory: Memory) -> None:
+        """After a start with a broken commit: what was applied before is rendered again, to be healed."""
+        applied = app.status.revision.applied if app.status.revision else None
+        if memory.target is not None or not applied:
+            return
+        try:
+            view = await self._view(app, account)
+            memory.target = await self._target(app, view, Chosen("", applied), memory)
+        except GitopsError:
+            return  # reported already: what is new can't be had, and what was is no more
+
+
+def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:
+    """The commit that made this render: after a restart the status knows an older one with the same."""
+    revision = app.status.revision
+    if app.status.render_key != key or not revision or not revision.applied or not revision.committed_at:
+        return commit
+    return CommitInfo(revision.applied, revision.committed_at, commit.author, commit.subject)

@@ -1,0 +1,204 @@
+"""The end of an Application: its members are pruned or released, then its finalizer goes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+
+from gitops.api.application import Application
+from gitops.api.group import CRD_NAME, FINALIZER
+from gitops.api.spec import DeletionPolicy
+from gitops.controller.applications import APPLICATIONS, Registry, owner_of
+from gitops.controller.cluster import Cluster
+from gitops.controller.events import Events
+from gitops.controller.gather import each
+from gitops.controller.members import Members
+from gitops.controller.memory import Memory
+from gitops.controller.report import Pass, Reporter
+from gitops.core.identity import Owner
+from gitops.core.inventory import Absent, Live, Membership, Observed
+from gitops.core.model import ObjectKey
+from gitops.core.order import CONFIRMED_KINDS, stage_of
+from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.prune import Candidate, PruneMode, PrunePolicy, refusal
+from gitops.core.verdict import judge
+from gitops.kube import objects
+from gitops.kube.client import MERGE_PATCH, METADATA, Account, Client
+from gitops.kube.release import release
+from gitops.observe import logs
+
+log = logs.get("teardown")
+
+_LOOK_AGAIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Teardown:
+    """Deletes or releases what an Application owns. Level-triggered: each step looks at what is left."""
+
+    client: Client
+    cluster: Cluster
+    members: Members
+    reporter: Reporter
+    events: Events
+
+    async def step(self, app: Application, client: Client, memory: Memory) -> float | None:
+        """Go as far as possible now. Returns seconds until the next step, None when events will tell."""
+        if FINALIZER not in app.metadata.finalizers:
+            return None
+        owner = owner_of(app)
+        done = Pass(app, owner)
+        kinds = Registry.kinds_of(app)
+        served = [found for kind in kinds if (found := self.cluster.catalog.preferred(kind))]
+        done.unreadable = await self.members.ensure(served)
+        why = await self._why_orphan(app, client.account)
+        left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
+        if why or app.spec.deletion_policy is DeletionPolicy.ORPHAN:
+            done.problems += await self._release(left, client if not why else self.client, owner)
+            if why and (done.problems or done.unreadable):
+                # Nothing may wedge a namespace or the removal of our CRD: what can't be released stays.
+                done.problems.clear()
+                done.unreadable = {}
+        else:
+            done.problems += await self._prune(left, client, owner)
+        left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
+        if not left and not done.problems and not done.unreadable:
+            if why:
+                self.events.warning(app, "Orphaned", f"left its objects in place, as {why}")
+            await self._let_go(app)
+            return None
+        if why:
+            await self._let_go(app)
+            return None
+        done.members = {one.key: one for one in left}
+        done.problems += [_stuck(one) for one in left if one.deleting and one.finalizers]
+        await self.reporter.report(done, memory)
+        return _LOOK_AGAIN
+
+    async def _why_orphan(self, app: Application, account: Account | None) -> str:
+        """Why members must be left alone although the policy says Prune; empty: they need not."""
+        namespace = app.metadata.namespace
+        checks = [
+            (
+                f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}",
+                "our CRD is being deleted",
+            ),
+            (f"/api/v1/namespaces/{namespace}", f"the namespace {namespace} is being deleted"),
+        ]
+        for path, why in checks:
+            reply = await self.client.request("GET", path, accept=METADATA, label="teardown")
+            if reply.ok and reply.json["metadata"].get("deletionTimestamp"):
+                return why
+        if account:
+            path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account.name}"
+            reply = await self.client.request("GET", path, accept=METADATA, label="serviceaccounts")
+            if reply.status == 404 and objects.is_absent(reply):
+                return f"the service account {account.name} is gone"
+        return ""
+
+    async def _prune(self, left: Iterable[Observed], client: Client, owner: Owner) -> list[Problem]:
+        """Delete members, dependents first; what must be confirmed is released instead."""
+        policy = PrunePolicy(PruneMode.ENABLED, approved=True)
+        stages: dict[int, list[Observed]] = {}
+        released: list[Observed] = []
+        for one in left:
+            if _is_kept(one, owner, policy):
+                released.append(one)
+            elif not one.deleting:
+                stages.setdefault(stage_of(one.key.group_kind), []).append(one)
+        problems = await self._release(released, client, owner)
+        for stage in sorted(stages, reverse=True):
+            answers = await each(stages[stage], lambda one: self._delete(one, client, owner, policy))
+            problems += [problem for problem in answers if problem]
+        return problems
+
+    async def _delete(
+        self, one: Observed, client: Client, owner: Owner, policy: PrunePolicy
+    ) -> Problem | None:
+        live = await self._look(one, client)
+        if not isinstance(live, Live):
+            return live
+        if live.observed.deleting or refusal(Candidate(live.observed, owner, ()), policy):
+            self.members.wrote(live.observed)
+            return None
+        resource = self.cluster.catalog.preferred(one.key.group_kind)
+        if resource is None:
+            return None
+        reply = await objects.delete(client, resource, live.observed)
+        if reply.ok or reply.status == 404:
+            return None
+        return judge(reply.status, reply.failure, one.key).problem
+
+    async def _release(self, left: Iterable[Observed], client: Client, owner: Owner) -> list[Problem]:
+        async def one(seen: Observed) -> Problem | None:
+            live = await self._look(seen, client)
+            if not isinstance(live, Live):
+                return live
+            resource = self.cluster.catalog.preferred(seen.key.group_kind)
+            if resource is None or live.observed.membership(owner) is Membership.FOREIGN:
+                return None
+            reply = await release(client, resource, live, owner)
+            if reply.ok:
+                self.members.gone(seen.key, seen.uid)
+                return None
+            return judge(reply.status, reply.failure, seen.key).problem
+
+        return [problem for problem in await each(left, one) if problem]
+
+    async def _look(self, seen: Observed, client: Client) -> Live | Problem | None:
+        """The object by a quorum read; None: it is gone."""
+        resource = self.cluster.catalog.preferred(seen.key.group_kind)
+        if resource is None:
+            return None
+        look = await objects.look(client, resource, seen.key)
+        match look:
+            case Live():
+                return look
+            case Absent():
+                self.members.gone(seen.key, seen.uid)
+                return None
+        return look.problem
+
+    async def _let_go(self, app: Application) -> None:
+        metadata = app.metadata
+        document = {
+            "metadata": {
+                "resourceVersion": metadata.resource_version,
+                "finalizers": [one for one in metadata.finalizers if one != FINALIZER],
+            }
+        }
+        key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, metadata.namespace, metadata.name)
+        reply = await self.client.request(
+            "PATCH",
+            APPLICATIONS.path(key),
+            orjson.dumps(document),
+            params={"fieldManager": "gitops.dev-controller"},
+            content_type=MERGE_PATCH,
+            label=APPLICATIONS.plural,
+        )
+        if not reply.ok and reply.status not in (404, 409):
+            log.warning("finalizer not removed", status=reply.status, error=reply.failure.get("message"))
+
+
+def _is_ours(seen: Observed, owner: Owner) -> bool:
+    return seen.membership(owner) is not Membership.FOREIGN
+
+
+def _is_kept(seen: Observed, owner: Owner, policy: PrunePolicy) -> bool:
+    """Kinds whose default is Confirm, and whatever a guard protects: released, never deleted."""
+    if seen.prune == PruneMode.ENABLED:
+        return refusal(Candidate(seen, owner, ()), policy) is not None
+    if seen.key.group_kind in CONFIRMED_KINDS or seen.prune == PruneMode.CONFIRM:
+        return True
+    return refusal(Candidate(seen, owner, ()), policy) is not None
+
+
+def _stuck(seen: Observed) -> Problem:
+    names = ", ".join(seen.finalizers)
+    return Problem(
+        Reason.WAITING,
+        f"is being deleted and waits for the finalizers {names}",
+        Blame.CLUSTER,
+        advice="the controller that set a finalizer removes it; if it is gone, remove the finalizer by hand",
+        key=seen.key,
+    )

@@ -1,0 +1,109 @@
+"""Differences between two states of one object, by field path, the way a reader names fields."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from deepdiff import DeepDiff
+
+Segment: TypeAlias = str | tuple[tuple[str, Any], ...] | int
+
+# Lists whose items have a name of their own, by the field that holds it. Items are aligned by
+# it, so that an inserted container isn't shown as a change of all that follow.
+_ITEM_KEYS = ("name", "mountPath", "containerPort", "port", "ip", "type", "key", "topologyKey")
+
+# Written by the server, or by everybody; no desired state has them.
+_NOISE_METADATA = frozenset(
+    {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; `before` or `after` is `ABSENT` where the field isn't there."""
+
+    path: tuple[Segment, ...]
+    before: Any
+    after: Any
+
+    @property
+    def pointer(self) -> str:
+        """`/spec/template/spec/containers[name=web]/image`."""
+        return pointer(self.path)
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()
+
+
+def pointer(path: tuple[Segment, ...]) -> str:
+    """A path in words: JSON pointer, list items by their key, `~1` for a slash in a name."""
+    text = ""
+    for segment in path:
+        match segment:
+            case str():
+                text += "/" + segment.replace("~", "~0").replace("/", "~1")
+            case int():
+                text += f"[{segment}]"
+            case _:
+                text += "[" + ",".join(f"{key}={value}" for key, value in segment) + "]"
+    return text
+
+
+def without_noise(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without status and what the server alone writes."""
+    kept = {name: value for name, value in obj.items() if name != "status"}
+    metadata = obj.get("metadata")
+    if isinstance(metadata, Mapping):
+        kept["metadata"] = {name: value for name, value in metadata.items() if name not in _NOISE_METADATA}
+    return kept
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """All fields that differ, sorted by path; a thing that comes or goes whole is one change."""
+    tree = DeepDiff(_keyed(before), _keyed(after), view="tree", threshold_to_diff_deeper=0)
+    changes = [
+        Change(
+            tuple(item.path(output_format="list")),
+            ABSENT if type(item.t1).__name__ == "NotPresent" else _plain(item.t1),
+            ABSENT if type(item.t2).__name__ == "NotPresent" else _plain(item.t2),
+        )
+        for items in tree.values()
+        for item in items
+    ]
+    return sorted(changes, key=lambda change: change.pointer)
+
+
+def _keyed(value: Any) -> Any:
+    """Lists with item keys as mappings from key to item; other lists stay lists."""
+    if isinstance(value, Mapping):
+        return {name: _keyed(one) for name, one in value.items()}
+    if not isinstance(value, list):
+        return value
+    for names in _candidates(value):
+        keys = [tuple((name, item.get(name)) for name in names if name in item) for item in value]
+        if all(keys) and len(set(keys)) == len(keys):
+            return {key: _keyed(item) for key, item in zip(keys, value, strict=True)}
+    return [_keyed(item) for item in value]
+
+
+def _candidates(items: list[Any]) -> Iterator[tuple[str, ...]]:
+    if not items or not all(isinstance(item, Mapping) for item in items):
+        return
+    for name in _ITEM_KEYS:
+        if all(isinstance(item.get(name), str | int) for item in items):
+            yield (name,)
+            yield (name, "protocol")
+
+
+def _plain(value: Any) -> Any:
+    """Undo `_keyed` in a value that is shown."""
+    if isinstance(value, Mapping):
+        if value and all(isinstance(name, tuple) for name in value):
+            return [_plain(one) for one in value.values()]
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

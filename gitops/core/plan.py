@@ -1,0 +1,296 @@
+"""The plan: what a sync does to each object, in which order, and why. Pure and level-triggered."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
+from gitops.core.identity import Owner, digest
+from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
+from gitops.core.model import ObjectKey
+from gitops.core.order import stage_of
+from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.prune import Candidate, PrunePolicy, refusal, refused_as_a_whole
+
+
+class Verb(StrEnum):
+    """What a step does; CLI, logs, metrics and tests use these words."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    HEAL = "heal"
+    ADOPT = "adopt"
+    REPAIR = "repair"
+    DELETE = "delete"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A desired object, as small as planning needs it; its body waits in the manifest store."""
+
+    key: ObjectKey
+    api_version: str
+    content: str
+    origin: str
+    wave: int = 0
+    unserved: bool = False  # its kind comes with this very render
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What a dry run said about an object whose ownership changed.
+
+    `paths` differ within the rendered paths; with none of them but `reclaim`, the values are
+    back as they were, and only the ownership has to be won back.
+    """
+
+    key: ObjectKey
+    paths: tuple[str, ...] = ()
+    reclaim: bool = False
+    author: str = "unknown"
+    at: str = ""
+    problem: Problem | None = None
+
+    @property
+    def acts(self) -> bool:
+        return bool(self.paths) or self.reclaim
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the Application allows."""
+
+    adopt: AdoptPolicy = AdoptPolicy.UNOWNED
+    prune: PrunePolicy = field(default_factory=PrunePolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that planning looks at. `baseline` holds the ownership digests known to be in sync."""
+
+    owner: Owner
+    wanted: Mapping[ObjectKey, Wanted]
+    inventory: Inventory
+    parents: Parents
+    policy: Policy = field(default_factory=Policy)
+    baseline: Mapping[ObjectKey, str] = field(default_factory=dict)
+    drifts: Mapping[ObjectKey, Drift] = field(default_factory=dict)
+    unplannable: tuple[Problem, ...] = ()  # desired objects that have no place in this cluster
+    suspects: frozenset[ObjectKey] = frozenset()  # in sync by their digest, but to be dry-run all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision about one object. `uid` and `resource_version` are preconditions, empty for creates."""
+
+    verb: Verb
+    key: ObjectKey
+    why: str
+    wave: int = 0
+    stage: int = 0
+    content: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    take: tuple[str, ...] = ()  # managers whose fields become ours before the first apply
+    problem: Problem | None = None
+
+    @property
+    def acts(self) -> bool:
+        return self.verb not in (Verb.KEEP, Verb.REFUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order in which they run; `prunes` run after everything applied is healthy."""
+
+    steps: tuple[Step, ...]
+    prunes: tuple[Step, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def acts(self) -> bool:
+        return any(step.acts for step in (*self.steps, *self.prunes))
+
+    @property
+    def digest(self) -> str:
+        """What an approval refers to: verb, key and content of each step, no resourceVersions."""
+        lines = (f"{s.verb} {s.key} {s.content}" for s in (*self.steps, *self.prunes) if s.acts)
+        return digest(*(line.encode() for line in lines))
+
+    def stages(self) -> Iterator[tuple[Step, ...]]:
+        """The acting steps, grouped: a group starts when the one before has been answered."""
+        group: list[Step] = []
+        for step in self.steps:
+            if not step.acts:
+                continue
+            if group and (group[0].wave, group[0].stage) != (step.wave, step.stage):
+                yield tuple(group)
+                group = []
+            group.append(step)
+        if group:
+            yield tuple(group)
+
+
+def to_look_at(wanted: Mapping[ObjectKey, Wanted], owner: Owner, inventory: Inventory) -> list[ObjectKey]:
+    """Desired objects of which the watches know too little: not seen, damaged, or a copy."""
+    return [
+        key
+        for key in wanted
+        if not (seen := inventory.members.get(key)) or seen.membership(owner) is not Membership.MEMBER
+    ]
+
+
+def to_dry_run(situation: Situation) -> list[ObjectKey]:
+    """Members whose content is right but whose ownership digest isn't the one we left."""
+    found = []
+    for key, wanted in situation.wanted.items():
+        seen = _member(situation, key)
+        if not seen or seen.deleting or seen.content != wanted.content:
+            continue
+        if situation.baseline.get(key) != seen.digest or key in situation.suspects:
+            found.append(key)
+    return found
+
+
+def plan(situation: Situation) -> Plan:
+    """Decide what to do about every object, from what is true now and nothing else."""
+    steps = [step for wanted in situation.wanted.values() if (step := _step_for(situation, wanted))]
+    steps.sort(key=lambda step: (step.wave, step.stage, step.key))
+    prunes, problems = _prunes(situation)
+    return Plan(tuple(steps), prunes, (*situation.unplannable, *problems))
+
+
+def _member(situation: Situation, key: ObjectKey) -> Observed | None:
+    """The live object if it is a member: as the watch has it, or as a look found it just now."""
+    look = situation.inventory.looks.get(key)
+    seen = look.observed if isinstance(look, Live) else situation.inventory.members.get(key)
+    if isinstance(look, Absent) or seen is None:
+        return None
+    return seen if seen.membership(situation.owner) is Membership.MEMBER else None
+
+
+def _step_for(situation: Situation, wanted: Wanted) -> Step | None:
+    member = _member(situation, wanted.key)
+    if member:
+        return _step_for_member(situation, wanted, member)
+    look = situation.inventory.looks.get(wanted.key)
+    match look:
+        case Absent():
+            why = "is not there yet" + (
+                ", not validated: its kind comes with this sync" if wanted.unserved else ""
+            )
+            return _step(wanted, Verb.CREATE, why)
+        case Live():
+            return _step_for_stranger(situation, wanted, look)
+        case Unreadable(problem):
+            return _step(wanted, Verb.REFUSE, problem.message, problem=problem)
+        case None:
+            problem = Problem(Reason.UNREADABLE, "has not been looked at", Blame.OURSELVES, key=wanted.key)
+            return _step(wanted, Verb.REFUSE, problem.message, problem=problem)
+
+
+def _step(wanted: Wanted, verb: Verb, why: str, seen: Observed | None = None, **more: object) -> Step:
+    return Step(
+        verb,
+        wanted.key,
+        why,
+        wanted.wave,
+        stage_of(wanted.key.group_kind),
+        wanted.content,
+        seen.uid if seen else "",
+        seen.resource_version if seen else "",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> Step | None:
+    if seen.deleting:
+        waits_for = ", ".join(seen.finalizers)
+        problem = Problem(
+            Reason.WAITING,
+            "is being deleted by somebody"
+            + (f" and waits for the finalizers {waits_for}" if waits_for else ""),
+            Blame.CLUSTER,
+            advice="it is created again as soon as it is gone",
+            key=wanted.key,
+        )
+        return _step(wanted, Verb.REFUSE, problem.message, seen, problem=problem)
+    if seen.content != wanted.content:
+        return _step(wanted, Verb.UPDATE, "differs from the revision", seen)
+    drift = situation.drifts.get(wanted.key)
+    if drift is None:
+        return None
+    if drift.problem:
+        return _step(wanted, Verb.REFUSE, drift.problem.message, seen, problem=drift.problem)
+    if not drift.acts:
+        return None
+    what = ", ".join(drift.paths) if drift.paths else "values are back, the ownership is not"
+    return _step(wanted, Verb.HEAL, f"drifted: {what} (by {drift.author})", seen)
+
+
+def _step_for_stranger(situation: Situation, wanted: Wanted, live: Live) -> Step:
+    if live.observed.deleting:
+        return _step_for_member(situation, wanted, live.observed) or _step(wanted, Verb.KEEP, "")
+    if live.observed.membership(situation.owner) is Membership.DAMAGED:
+        take = taken_managers(live, situation.owner, situation.policy.adopt, situation.parents)
+        return _step(wanted, Verb.REPAIR, "its label or our entry is missing", live.observed, take=take)
+    verdict = judge(live, situation.owner, situation.policy.adopt, situation.parents)
+    if isinstance(verdict, Adopt):
+        whose = ", ".join(verdict.managers) or "nobody we know"
+        return _step(wanted, Verb.ADOPT, f"exists, managed by {whose}", live.observed, take=verdict.managers)
+    return _step(wanted, Verb.REFUSE, verdict.message, live.observed, problem=verdict)
+
+
+def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
+    members = situation.inventory.members
+    # A desired object that couldn't be placed (its kind is unknown now) is still desired.
+    unplaced = {problem.key for problem in situation.unplannable if problem.key}
+    names = {(key.group, key.kind, key.name) for key in unplaced}
+    desired_uids = {
+        seen.uid for key in situation.wanted if (seen := _member(situation, key) or members.get(key))
+    }
+    steps: list[Step] = []
+    for key, seen in members.items():
+        if key in situation.wanted or (key.group, key.kind, key.name) in names or seen.deleting:
+            continue
+        steps.append(_prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune))
+    steps.sort(key=lambda step: (-step.stage, step.key))
+    deletions = sum(step.acts for step in steps)
+    ours = [seen for seen in members.values() if seen.membership(situation.owner) is Membership.MEMBER]
+    desired = len(situation.wanted) + len(unplaced)
+    whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
+    if whole:
+        steps = [_kept(step, whole) if step.acts else step for step in steps]
+    return tuple(steps), (whole,) if whole else ()
+
+
+def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
+    seen = candidate.observed
+    stage = stage_of(seen.key.group_kind)
+    found = refusal(candidate, policy)
+    if found:
+        problem = None if found.silent else found.problem
+        return Step(Verb.KEEP, seen.key, found.problem.message, stage=stage, problem=problem)
+    return Step(
+        Verb.DELETE,
+        seen.key,
+        "left Git",
+        stage=stage,
+        uid=seen.uid,
+        resource_version=seen.resource_version,
+    )
+
+
+def _kept(step: Step, why: Problem) -> Step:
+    return Step(Verb.KEEP, step.key, f"left Git; kept: {why.message}", stage=step.stage)
+
+
+def problems_of(plan_: Plan) -> Iterator[Problem]:
+    """Everything that the plan refuses or keeps against expectation."""
+    yield from plan_.problems
+    steps: Iterable[Step] = (*plan_.steps, *plan_.prunes)
+    for step in steps:
+        if step.problem:
+            yield step.problem

@@ -1,0 +1,155 @@
+"""The requests that one object needs: look, apply, patch, delete. One function per request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gitops.core.health import assess, needs_body
+from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable, observe
+from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.resources import Resource
+from gitops.core.verdict import judge
+from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST, Client, Reply
+
+
+def remember(obj: Mapping[str, Any], kind: GroupKind) -> Observed:
+    """What is kept of a live object, its health included."""
+    return observe(obj, kind, assess({**obj, "kind": kind.kind, "apiVersion": _api_version(obj, kind)}))
+
+
+def _api_version(obj: Mapping[str, Any], kind: GroupKind) -> str:
+    # Items of a list have no apiVersion, and PartialObjectMetadata has its own.
+    given = str(obj.get("apiVersion", ""))
+    return given if given.rpartition("/")[0] == kind.group else f"{kind.group}/v1" if kind.group else "v1"
+
+
+def to_live(obj: Mapping[str, Any], kind: GroupKind) -> Live:
+    return Live(remember(obj, kind), obj["metadata"])
+
+
+async def look(client: Client, resource: Resource, key: ObjectKey) -> Look:
+    """GET one object by name: its metadata where that is enough for its health.
+
+    A GET without a resourceVersion is a quorum read: it can't be stale.
+    """
+    accept = JSON if needs_body(key.group_kind) else METADATA
+    reply = await client.request("GET", resource.path(key), accept=accept, label=resource.plural)
+    if reply.ok:
+        return to_live(reply.json, key.group_kind)
+    if reply.status == 404 and is_absent(reply):
+        return Absent()
+    return Unreadable(unreadable(reply, key))
+
+
+def is_absent(reply: Reply) -> bool:
+    """Whether a 404 speaks of the object, and not of its type, its namespace's API or a proxy."""
+    failure = reply.failure
+    return failure.get("kind") == "Status" and bool((failure.get("details") or {}).get("name"))
+
+
+def unreadable(reply: Reply, key: ObjectKey) -> Problem:
+    verdict = judge(reply.status, reply.failure, key)
+    reason = Reason.FORBIDDEN if verdict.problem.reason is Reason.FORBIDDEN else Reason.UNREADABLE
+    return Problem(
+        reason,
+        f"can't be read: {verdict.problem.message}",
+        verdict.problem.blame,
+        advice=verdict.problem.advice,
+        key=key,
+    )
+
+
+async def look_at_all(
+    client: Client, resource: Resource, namespace: str, *, selector: str = ""
+) -> dict[ObjectKey, Live] | Problem:
+    """A metadata-only LIST of a type in a namespace, as `Live` by key; a Problem when it failed."""
+    found: dict[ObjectKey, Live] = {}
+    params = {"limit": "1000"} | ({"labelSelector": selector} if selector else {})
+    while True:
+        reply = await client.request(
+            "GET", resource.collection(namespace), params=params, accept=METADATA_LIST, label=resource.plural
+        )
+        if not reply.ok:
+            key = ObjectKey(resource.group, resource.kind, namespace, "*")
+            return unreadable(reply, key)
+        page = reply.json
+        for item in page.get("items") or ():
+            live = Live(observe(item, resource.group_kind, assess({})), item["metadata"])
+            found[live.observed.key] = live
+        token = page["metadata"].get("continue")
+        if not token:
+            return found
+        params = {**params, "continue": token}
+
+
+async def apply(
+    client: Client,
+    resource: Resource,
+    key: ObjectKey,
+    body: bytes,
+    manager: str,
+    *,
+    force: bool,
+    dry_run: bool = False,
+) -> Reply:
+    """Server-side apply. `force` only with `metadata.uid` in the body (engine.md section 1)."""
+    params = {"fieldManager": manager, "fieldValidation": "Strict"}
+    if force:
+        params["force"] = "true"
+    if dry_run:
+        params["dryRun"] = "All"
+    return await client.request(
+        "PATCH", resource.path(key), body, params=params, content_type=APPLY, label=resource.plural
+    )
+
+
+async def patch(
+    client: Client,
+    resource: Resource,
+    key: ObjectKey,
+    operations: list[dict[str, Any]],
+    manager: str,
+    *,
+    resource_version: str,
+) -> Reply:
+    """A JSON patch that fails (422: look again) when the object moved since `resource_version`."""
+    test = {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version}
+    return await client.request(
+        "PATCH",
+        resource.path(key),
+        orjson.dumps([test, *operations]),
+        params={"fieldManager": manager},
+        content_type=JSON_PATCH,
+        label=resource.plural,
+    )
+
+
+async def delete(client: Client, resource: Resource, observed: Observed) -> Reply:
+    """Delete exactly this object in exactly this state, its dependents in the background.
+
+    Never the server's default propagation: a Job's Pods would stay behind.
+    """
+    options = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+        "preconditions": {"uid": observed.uid, "resourceVersion": observed.resource_version},
+    }
+    return await client.request(
+        "DELETE", resource.path(observed.key), orjson.dumps(options), label=resource.plural
+    )
+
+
+def unknown_kind(key: ObjectKey, api_version: str, served: list[str], origin: str) -> Problem:
+    """The problem of a desired object whose type isn't served."""
+    versions = f"; it is served as {', '.join(served)}" if served else ""
+    return Problem(
+        Reason.UNKNOWN_KIND,
+        f"the cluster doesn't know {key.kind} of {api_version}{versions}",
+        Blame.CLUSTER,
+        origin,
+        "use a served version" if served else "install its CustomResourceDefinition, or correct the manifest",
+        key,
+    )

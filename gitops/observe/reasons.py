@@ -1,0 +1,277 @@
+"""What each reason means and what to do about it, for the documentation and for people in a hurry."""
+
+from dataclasses import dataclass
+
+from gitops.core.problem import Blame, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`who` has to act; None where it is a state and nobody has to."""
+
+    meaning: str
+    advice: str
+    who: Blame | None = None
+
+
+WHO = {
+    Blame.REPOSITORY: "whoever commits to the repository",
+    Blame.SPEC: "whoever writes the Application",
+    Blame.CREDENTIALS: "whoever gives out credentials and permissions",
+    Blame.CLUSTER: "whoever runs the cluster; often it passes by itself",
+    Blame.NETWORK: "whoever runs the Git server or the network; often it passes by itself",
+    Blame.OURSELVES: "the developers of gitops",
+    None: "nobody",
+}
+
+_SOURCES = {
+    Reason.INVALID_REPOSITORY: Explanation(
+        "The repository's URL is of a form or protocol that is not allowed.",
+        "Use https://, ssh:// or user@host:path; file:// only where the operator allows it.",
+        Blame.SPEC,
+    ),
+    Reason.REPOSITORY_UNREACHABLE: Explanation(
+        "The Git server did not answer, or not in time. What runs stays as it is, and it is tried again.",
+        "Check the URL, DNS, proxies and NetworkPolicies between the controller and the Git server.",
+        Blame.NETWORK,
+    ),
+    Reason.AUTHENTICATION_FAILED: Explanation(
+        "The Git server refused the credentials, or the repository needs some and has none.",
+        "Renew the token or key in the Secret that spec.source.credentials names; it is read anew each time.",
+        Blame.CREDENTIALS,
+    ),
+    Reason.HOST_KEY_UNKNOWN: Explanation(
+        "The SSH server's host key is not among the known ones, or is another one than before.",
+        "Put the server's host key, from a source you trust, into known_hosts of the credentials' Secret.",
+        Blame.CREDENTIALS,
+    ),
+    Reason.CREDENTIALS_NOT_FOUND: Explanation(
+        "The Secret that spec.source.credentials names does not exist or may not be read.",
+        "Create the Secret in the Application's namespace, or correct its name.",
+        Blame.CREDENTIALS,
+    ),
+    Reason.CREDENTIALS_INVALID: Explanation(
+        "The credentials' Secret lacks a key that is needed, or a key's content can't be read.",
+        "Use username and password or bearerToken for HTTPS, identity and known_hosts for SSH.",
+        Blame.CREDENTIALS,
+    ),
+    Reason.REVISION_NOT_FOUND: Explanation(
+        "The repository has no branch, tag or commit of this name, or no tag within the range.",
+        "Correct spec.source.revision, or push what it names.",
+        Blame.SPEC,
+    ),
+    Reason.PATH_NOT_FOUND: Explanation(
+        "The revision has no such folder. Nothing is pruned because of it.",
+        "Correct spec.source.path, or commit the folder.",
+        Blame.SPEC,
+    ),
+}
+_RENDERING = {
+    Reason.INVALID_MANIFEST: Explanation(
+        "A file is not valid YAML or JSON, or a document in it is not a Kubernetes object.",
+        "Correct the file at the place that is named; exclude files that hold no manifests.",
+        Blame.REPOSITORY,
+    ),
+    Reason.DUPLICATE_OBJECT: Explanation(
+        "The same object is described twice, so that it is unclear which one counts.",
+        "Remove one of the two places that are named.",
+        Blame.REPOSITORY,
+    ),
+    Reason.RESERVED_METADATA: Explanation(
+        "A manifest brings labels or annotations with which gitops marks what it owns.",
+        "Remove them from the manifest; they are probably copied from an object in a cluster.",
+        Blame.REPOSITORY,
+    ),
+    Reason.UNSAFE_PATH: Explanation(
+        "A path or a symbolic link leads out of the repository.",
+        "Copy what it leads to into the repository.",
+        Blame.REPOSITORY,
+    ),
+    Reason.RENDER_FAILED: Explanation(
+        "Helm or Kustomize ended with an error; its own words are in the message.",
+        "Run `gitops render` on the folder: it does the same on your machine.",
+        Blame.REPOSITORY,
+    ),
+    Reason.RENDER_TIMEOUT: Explanation(
+        "Rendering took longer than is allowed and was ended.",
+        "Look for templates that loop or generate very much; split the folder into several Applications.",
+        Blame.REPOSITORY,
+    ),
+    Reason.RENDER_LIMIT_EXCEEDED: Explanation(
+        "What was read or rendered is larger, deeper or more than the limits allow.",
+        "Split the folder into several Applications, or remove what should not be there.",
+        Blame.REPOSITORY,
+    ),
+    Reason.RENDERER_UNAVAILABLE: Explanation(
+        "The renderer's process or its program (helm, kustomize) can't be started or was lost.",
+        "Look at the renderer container's state and memory limit; it is tried again.",
+        Blame.CLUSTER,
+    ),
+    Reason.UNSUPPORTED_SOURCE: Explanation(
+        "The folder uses something that is not supported, such as remote bases or exec plugins.",
+        "Put what it refers to into the repository.",
+        Blame.REPOSITORY,
+    ),
+}
+_APPLYING = {
+    Reason.UNKNOWN_KIND: Explanation(
+        "The cluster knows no such kind in this API version. It is tried again when a new one appears.",
+        "Install the CustomResourceDefinition first, or use an API version that the cluster serves.",
+        Blame.REPOSITORY,
+    ),
+    Reason.UNSUPPORTED_API: Explanation(
+        "The kind can't be managed: its API lacks patch, list or watch, or server-side apply.",
+        "Leave the object out of the repository.",
+        Blame.REPOSITORY,
+    ),
+    Reason.NAMESPACE_NOT_FOUND: Explanation(
+        "The object's namespace does not exist.",
+        "Add the Namespace to the repository, create it, or set spec.sync.createNamespace.",
+        Blame.SPEC,
+    ),
+    Reason.NAMESPACE_TERMINATING: Explanation(
+        "The namespace is being deleted and takes no new objects.",
+        "Wait until it is gone; if it stays, look at the conditions of the Namespace for what holds it.",
+        Blame.CLUSTER,
+    ),
+    Reason.INVALID_FIELD: Explanation(
+        "The manifest has a field that this kind does not know, often a misspelt or misplaced one.",
+        "Correct the field that is named; `kubectl explain` shows the right ones.",
+        Blame.REPOSITORY,
+    ),
+    Reason.INVALID_OBJECT: Explanation(
+        "The API server found a value that is not allowed.",
+        "Correct the field that is named.",
+        Blame.REPOSITORY,
+    ),
+    Reason.IMMUTABLE_FIELD: Explanation(
+        "A field changed in Git that can't be changed in an existing object.",
+        "Undo the change, give the object another name, or delete the object to have it made anew.",
+        Blame.REPOSITORY,
+    ),
+    Reason.ADMISSION_DENIED: Explanation(
+        "An admission webhook or policy of the cluster refused the object; it is named.",
+        "Change the manifest as the policy asks, or ask whoever runs the policy.",
+        Blame.REPOSITORY,
+    ),
+    Reason.ADMISSION_UNAVAILABLE: Explanation(
+        "An admission webhook that must be asked did not answer. It is tried again.",
+        "Look at the webhook's Pods and Service.",
+        Blame.CLUSTER,
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        "A ResourceQuota of the namespace is used up.",
+        "Ask for less, remove something, or have the quota raised.",
+        Blame.CLUSTER,
+    ),
+    Reason.FORBIDDEN: Explanation(
+        "The account as which the Application acts may not do this.",
+        "Give the account of spec.serviceAccountName the permission that is named, by a RoleBinding.",
+        Blame.CREDENTIALS,
+    ),
+    Reason.FIELD_CONFLICT: Explanation(
+        "Another manager holds a field with another value, and taking it over was not decided.",
+        "Remove the field from Git, or from the manager that is named.",
+        Blame.CLUSTER,
+    ),
+    Reason.OWNED_BY_ANOTHER: Explanation(
+        "The object belongs to another Application, ApplySet or tool, which is named.",
+        "Describe the object in one place only; spec.sync.adopt: Always takes over what other tools own.",
+        Blame.SPEC,
+    ),
+    Reason.NOT_ADOPTED: Explanation(
+        "The object exists already, and spec.sync.adopt does not allow to take it over.",
+        "Set spec.sync.adopt to Unowned or Always, or delete the object.",
+        Blame.SPEC,
+    ),
+    Reason.DAMAGED_OWNERSHIP: Explanation(
+        "Somebody removed or changed the marks by which the object is known to be ours.",
+        "Nothing, if Git still has it: it is repaired. Else delete the object by hand if nobody needs it.",
+        Blame.CLUSTER,
+    ),
+    Reason.UNREADABLE: Explanation(
+        "The cluster's state could not be read, so that nothing that depends on it is decided.",
+        "Look at the error that is named; it is tried again.",
+        Blame.CLUSTER,
+    ),
+    Reason.API_UNAVAILABLE: Explanation(
+        "The Kubernetes API did not answer, or with an error of its own. It is tried again.",
+        "Look at the API server and, for extension APIs, at the APIService.",
+        Blame.CLUSTER,
+    ),
+    Reason.CHANGED_MEANWHILE: Explanation(
+        "Somebody changed the object between our look and our write; it is looked at again at once.",
+        "Nothing. If it keeps happening, find out who keeps writing to the object.",
+        Blame.CLUSTER,
+    ),
+    Reason.WAITING: Explanation(
+        "It waits for something that comes first: an earlier wave, a dependency, a CustomResourceDefinition.",
+        "Look at what is named as being waited for.",
+    ),
+    Reason.SERVICE_ACCOUNT_REQUIRED: Explanation(
+        "Outside the controller's namespace an Application must name the account as which it acts.",
+        "Set spec.serviceAccountName to a ServiceAccount of the Application's namespace.",
+        Blame.SPEC,
+    ),
+}
+_PRUNING = {
+    Reason.PRUNE_REFUSED: Explanation(
+        "More would be deleted than spec.sync.pruneLimit allows, or all of it; the rest was done.",
+        "If it is meant, approve it for this revision with the annotation gitops.dev/approve.",
+        Blame.REPOSITORY,
+    ),
+    Reason.PRUNE_UNCONFIRMED: Explanation(
+        "Objects that Git no longer has are kept until somebody confirms that they may go.",
+        "Approve with the annotation gitops.dev/approve, or annotate an object gitops.dev/prune: Disabled.",
+        Blame.SPEC,
+    ),
+    Reason.PRUNE_BLOCKED: Explanation(
+        "An object can't be deleted now: a finalizer holds it, or another owner does.",
+        "Look at the finalizer or owner that is named; remove a finalizer only if its controller is gone.",
+        Blame.CLUSTER,
+    ),
+}
+_STATES = {
+    Reason.SUCCEEDED: Explanation("All is as it should be.", "Nothing."),
+    Reason.PROGRESSING: Explanation(
+        "Work is under way: objects are applied, or do not report being ready yet.", "Wait."
+    ),
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Explanation(
+        "Nothing moved for as long as spec.sync.progressDeadline allows; what blocks is named.",
+        "Look at the object that is named: its events, its Pods and their logs.",
+        Blame.REPOSITORY,
+    ),
+    Reason.DEGRADED: Explanation(
+        "An object works wrongly or not at all, by its own account.",
+        "Look at the object that is named: its events, its Pods and their logs.",
+        Blame.REPOSITORY,
+    ),
+    Reason.SUSPENDED: Explanation(
+        "Syncing is switched off by spec.suspend, or an object is paused by its own spec.",
+        "Set spec.suspend to false to go on.",
+    ),
+    Reason.DRIFT: Explanation(
+        "Somebody changed what Git describes; it is being corrected.",
+        "Make the change in Git if it is meant.",
+    ),
+    Reason.DELETING: Explanation(
+        "The Application is being deleted; its objects are deleted or released first.",
+        "Wait; what holds it up is named.",
+    ),
+    Reason.INTERNAL_ERROR: Explanation(
+        "Something happened that gitops does not expect. It is tried again, ever more slowly.",
+        "Report it, with the controller's log lines of this reconcile_id.",
+        Blame.OURSELVES,
+    ),
+}
+
+SECTIONS: dict[str, dict[Reason, Explanation]] = {
+    "Sources": _SOURCES,
+    "Rendering": _RENDERING,
+    "Planning and applying": _APPLYING,
+    "Pruning": _PRUNING,
+    "States": _STATES,
+}
+EXPLANATIONS: dict[Reason, Explanation] = {
+    reason: explanation for section in SECTIONS.values() for reason, explanation in section.items()
+}

@@ -1,0 +1,87 @@
+"""The controller's side of the renderer: one Unix-socket connection for each render."""
+
+import asyncio
+from pathlib import Path
+
+from gitops.core.problem import GitopsError
+from gitops.render.errors import unavailable
+from gitops.render.limits import MEBIBYTE
+from gitops.render.outcome import Done, NeedPaths
+from gitops.render.protocol import (
+    PREFIX,
+    RenderRequest,
+    decode_prefix,
+    decode_reply,
+    encode_request,
+    encode_version_request,
+)
+
+_CONNECT_SECONDS = 5.0  # a renderer that is being started or restarted is there by then
+_CONNECT_PAUSE = 0.05
+_QUEUE_SECONDS = 900.0  # other renders go first; more than this means that it hangs
+_METADATA_BYTES = 16 * MEBIBYTE  # what a reply may have on top of the objects' bytes
+
+
+class RendererClient:
+    """Asks the renderer that listens at `socket_path`. Any number of requests at a time."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._socket_path = socket_path
+        self._version: str | None = None
+
+    async def render(self, request: RenderRequest) -> Done | NeedPaths:
+        """Render once; `closure.render_tree` is the way that also answers NeedPaths.
+
+        Raises RenderError with all problems of the source, RENDERER_UNAVAILABLE when the
+        renderer can't be reached or breaks off. A cancelled call ends the render.
+        """
+        reply = await self._ask(
+            encode_request(request),
+            seconds=request.limits.seconds + _QUEUE_SECONDS,
+            longest=request.limits.output_bytes + _METADATA_BYTES,
+        )
+        if isinstance(reply, str):
+            raise unavailable("the renderer answered another question")
+        return reply
+
+    async def version(self) -> str:
+        """Versions of renderer and tools, a part of the render key; asked once."""
+        if self._version is None:
+            reply = await self._ask(encode_version_request(), seconds=_QUEUE_SECONDS, longest=MEBIBYTE)
+            if not isinstance(reply, str):
+                raise unavailable("the renderer answered another question")
+            self._version = reply
+        return self._version
+
+    async def _ask(self, message: list[bytes], *, seconds: float, longest: int) -> Done | NeedPaths | str:
+        reader, writer = await self._connect()
+        try:
+            async with asyncio.timeout(seconds):
+                for part in message:
+                    writer.write(part)
+                    await writer.drain()
+                prefix = decode_prefix(await reader.readexactly(PREFIX.size))
+                if prefix.body > longest:
+                    raise unavailable(f"the renderer's reply has {prefix.body} bytes")
+                header = await reader.readexactly(prefix.header)
+                reply = decode_reply(header, await reader.readexactly(prefix.body))
+        except TimeoutError as error:
+            raise unavailable(f"the renderer gave no answer within {seconds:g} s") from error
+        except (OSError, EOFError, ValueError) as error:
+            raise unavailable("the renderer broke off in the middle of a render") from error
+        finally:
+            writer.close()
+        if isinstance(reply, GitopsError):
+            raise reply
+        return reply
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _CONNECT_SECONDS
+        while True:
+            try:
+                return await asyncio.open_unix_connection(str(self._socket_path))
+            except OSError as error:
+                if loop.time() >= until:
+                    raise unavailable(f"the renderer can't be reached: {error.strerror}") from error
+                await asyncio.sleep(_CONNECT_PAUSE)
