@@ -23,8 +23,10 @@ def can_not_be_had(pytestconfig: pytest.Config) -> Callable[[str], None]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"\nSKIPPED FOR WANT OF A SERVER: {reason}", red=True, bold=True)
+        capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"\nSKIPPED FOR WANT OF A SERVER: {reason}", red=True, bold=True)
         pytest.skip(reason)
 
     return refuse

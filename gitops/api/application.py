@@ -11,7 +11,7 @@ from gitops.api.spec import Spec
 from gitops.api.status import Status
 
 
-class InvalidApplication(ValueError):  # noqa: N818 (it is what the reader sees; "Error" adds nothing)
+class InvalidApplication(ValueError):
     """What is wrong, as pairs of field path (`spec.sync.prune`) and message; at least one."""
 
     def __init__(self, faults: Sequence[tuple[str, str]]) -> None:

@@ -56,7 +56,7 @@ LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning
 def run() -> int:
     """Run the command; every expected error ends as one message and its exit code."""
     try:
-        app(standalone_mode=False)
+        return int(app(standalone_mode=False) or Exit.DONE)
     except GitopsError as error:
         print(f"error: {error}", file=sys.stderr)
         return exit_code(error)
@@ -69,7 +69,6 @@ def run() -> int:
             error.show()
             return Exit.USAGE
         raise
-    return Exit.DONE
 
 
 def exit_code(error: GitopsError) -> Exit:
@@ -157,3 +156,116 @@ def controller(
         return Exit.DONE
 
     end(work())
+
+
+@app.command()
+def renderer(
+    socket: Annotated[Path, typer.Option(help="Unix socket to listen on.")],
+    helm: Annotated[str, typer.Option(help="The helm binary.")] = "helm",
+    kustomize: Annotated[str, typer.Option(help="The kustomize binary.")] = "kustomize",
+    require_sandbox: Annotated[
+        bool, typer.Option("--require-sandbox", help="Refuse to run where the network can't be shut off.")
+    ] = False,
+) -> None:
+    """Run the rendering process: no cluster credentials, no network, limits for each render.
+
+    Example: gitops renderer --socket /run/gitops/renderer.sock --require-sandbox
+    """
+    import os
+
+    arguments = ["--socket", str(socket), "--helm", helm, "--kustomize", kustomize]
+    if require_sandbox:
+        arguments.append("--require-sandbox")
+    # A process of its own from the start: what this command has imported stays out of it.
+    os.execv(  # noqa: S606
+        sys.executable, [sys.executable, "-P", "-m", "gitops.render", *arguments]
+    )
+
+
+@app.command()
+def render(
+    target: Annotated[str, typer.Argument(metavar="PATH|REPO[@REV]", help="Folder, or repository.")],
+    path: Annotated[str, typer.Option(help="Folder in the repository.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace that a chart is rendered for.")
+    ] = "default",
+    name: Annotated[str, typer.Option(help="Release name. Default: the folder's name.")] = "",
+    output: Format = Output.YAML,
+    with_secrets: Annotated[
+        bool, typer.Option("--with-secrets", help="Print the values of Secrets; for pipes, not for logs.")
+    ] = False,
+) -> None:
+    """Print the desired objects as YAML; needs no cluster. Values of Secrets are hidden.
+
+    Example: gitops render deploy/prod
+    Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
+    """
+    from gitops.cli.render import run as work
+
+    end(work(target, path=path, namespace=namespace, name=name, output=output, with_secrets=with_secrets))
+
+
+@app.command()
+def diff(
+    target: Annotated[str, typer.Argument(metavar="[APP|PATH]", help="Application or folder.")] = ".",
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="The Application that the folder is to be compared for.")
+    ] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Dry-run every object, also those known to be unmoved.")
+    ] = False,
+    output: Format = Output.TEXT,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show what a sync would change, by server-side dry run. Exit code 1: there are differences.
+
+    Example: gitops diff shop -n gitops-system
+    Example: gitops diff deploy/prod --app shop/shop
+    """
+    from gitops.cli.diff import run as work
+    from gitops.cli.diff import wants_color
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            target,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            app_name=app_name,
+            output=output,
+            thorough=thorough,
+            color=wants_color(no_color),
+        )
+    )
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
+    output: Format = Output.TEXT,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show Applications at a glance, those in trouble first; or one in full.
+
+    Example: gitops status
+    Example: gitops status shop -n gitops-system
+    """
+    from gitops.cli.diff import wants_color
+    from gitops.cli.status import run as work
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            name,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            output=output,
+            color=wants_color(no_color),
+        )
+    )

@@ -83,8 +83,8 @@ async def _all(steps: Iterable[Step], work: Callable[[Step], Any]) -> list[Outco
     outcomes: list[Outcome] = []
 
     async def worker() -> None:
-        for step in queue:
-            outcomes.append(await work(step))
+        for step in queue:  # shared by all workers: each takes the next one
+            outcomes.append(await work(step))  # noqa: PERF401
 
     await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
     return outcomes

@@ -95,10 +95,10 @@ class Memory:
                 self.seen_drift.setdefault(after.key, now)
                 return True
             return after.content != before.content
-        if before.generation != after.generation and before.digest == after.digest:
-            if now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
-                self.due_suspects.add(after.key)
-                return True
+        moved = before.generation != after.generation and before.digest == after.digest
+        if moved and now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
+            self.due_suspects.add(after.key)
+            return True
         if before.health != after.health:
             self.progress_at = now
             return True

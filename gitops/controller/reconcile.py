@@ -121,7 +121,7 @@ class Reconciler:
             wanted=target.wanted,
             inventory=Inventory(members, looks, done.unreadable),
             parents=Parents(self.registry.applysets(), await dead_releases(client, looks.values())),
-            policy=_policy(done.app, target.commit.sha),
+            policy=policy_of(done.app, target.commit.sha),
             baseline=memory.baseline,
             unplannable=target.problems,
             suspects=frozenset(memory.due_suspects),
@@ -289,7 +289,8 @@ class Reconciler:
         return None
 
 
-def _policy(app: Application, sha: str) -> Policy:
+def policy_of(app: Application, sha: str) -> Policy:
+    """What an Application allows for one revision; the command plans by the same."""
     sync = app.spec.sync
     approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
     return Policy(

@@ -280,7 +280,8 @@ def _waits_for(done: Pass, counts: _Counts, *, settled: bool) -> str:
         return f"waits until {len(deleting)} objects are gone: {first.key}{blocks}"
     if counts.worst.state not in (HealthState.HEALTHY, HealthState.SUSPENDED):
         prunes = f"; then {done.waiting_prunes} objects are pruned" if done.waiting_prunes else ""
-        return f"{counts.total - counts.healthy} of {counts.total} objects are not healthy: {counts.worst.message}{prunes}"
+        unhealthy = counts.total - counts.healthy
+        return f"{unhealthy} of {counts.total} objects are not healthy: {counts.worst.message}{prunes}"
     return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
 
 

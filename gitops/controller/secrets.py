@@ -1,4 +1,4 @@
-"""Secrets that specs refer to by name, watched one by one: a rotated token works at once, unread otherwise."""
+"""Secrets that specs refer to by name, watched one by one: a rotated token works at once."""
 
 import asyncio
 import base64

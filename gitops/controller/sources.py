@@ -157,7 +157,7 @@ class Sources:
             source.problem = error.problem
             source.backoff = source.backoff.failed(
                 time.monotonic(),
-                random.random(),
+                random.random(),  # noqa: S311
                 first=min(interval, 5.0),
                 longest=max(interval, 300.0),
             )

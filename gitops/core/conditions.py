@@ -88,8 +88,8 @@ def _synced(findings: Findings) -> Judgement:
         return Judgement("Synced", "False", Reason.PROGRESSING, findings.waits_for or "is being applied")
     notices = [problem for problem in findings.problems if problem.reason in NOTICES]
     if notices:
-        return Judgement("Synced", "True", Reason.SUCCEEDED, _summary(notices))
-    return Judgement("Synced", "True", Reason.SUCCEEDED, f"applied revision {findings.revision}")
+        return Judgement("Synced", "True", Reason.SYNCED, _summary(notices))
+    return Judgement("Synced", "True", Reason.SYNCED, f"applied revision {findings.revision}")
 
 
 def _healthy(findings: Findings) -> Judgement:

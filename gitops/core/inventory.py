@@ -44,11 +44,8 @@ class Observed:
 
     def membership(self, owner: Owner) -> Membership:
         """Labels get copied, managedFields too; the identity can't be."""
-        if self.manager == owner.manager:
-            own = self.genuine
-        else:
-            own = self.identity == owner.identity_of(self.key)
-        if not own:
+        same = self.manager == owner.manager
+        if not (self.genuine if same else self.identity == owner.identity_of(self.key)):
             return Membership.FOREIGN
         marks = (self.part_of == owner.applyset_id) + (self.manager == owner.manager)
         return (Membership.FOREIGN, Membership.DAMAGED, Membership.MEMBER)[marks]

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     PRUNE_BLOCKED = "PruneBlocked"
     # states
     SUCCEEDED = "Succeeded"
+    SYNCED = "Synced"
     PROGRESSING = "Progressing"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     DEGRADED = "Degraded"
@@ -113,5 +114,5 @@ def fail(
     advice: str = "",
     key: ObjectKey | None = None,
 ) -> GitopsError:
-    """Build the error to raise: `raise fail(Reason.PATH_NOT_FOUND, ...)`."""
+    """The error to raise, built from the parts of its problem."""
     return GitopsError(Problem(reason, message, blame, where, advice, key))

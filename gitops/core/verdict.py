@@ -52,8 +52,8 @@ def _case(
 _CASES: tuple[_Case, ...] = (
     _case(
         (409, 422),
-        r"metadata\.uid|uid mismatch|Precondition failed: UID|UID in precondition|object has been modified|"
-        r"ResourceVersion in precondition|test operation|testing value|"
+        r"metadata\.uid|uid mismatch|(?:UID|ResourceVersion) in (?:the )?precondition|"
+        r"object has been modified|"
         r"the server rejected our request due to an error in our request",
         Turn.AGAIN,
         Reason.CHANGED_MEANWHILE,
@@ -95,7 +95,7 @@ _CASES: tuple[_Case, ...] = (
     _case((409,), r"already exists", Turn.AGAIN, Reason.CHANGED_MEANWHILE, Blame.CLUSTER),
     _case(
         (403,),
-        r"exceeded quota",
+        r"exceeded quota|failed quota",
         Turn.LATER,
         Reason.QUOTA_EXCEEDED,
         Blame.CLUSTER,
@@ -126,6 +126,16 @@ _CASES: tuple[_Case, ...] = (
         Blame.CREDENTIALS,
         "the account may only grant what it holds itself (or needs the verbs escalate and bind)",
     ),
+    # RBAC always names the user; what else is forbidden, an admission plugin forbids (a LimitRange,
+    # a missing PriorityClass or service account), and no Role helps.
+    _case(
+        (403,),
+        r"is forbidden: (?!user )",
+        Turn.LATER,
+        Reason.ADMISSION_DENIED,
+        Blame.REPOSITORY,
+        "change the manifest, or add what it refers to",
+    ),
     _case(
         (401, 403),
         r"",
@@ -137,7 +147,8 @@ _CASES: tuple[_Case, ...] = (
     _case(
         (400, 422, 500),
         r"field not declared in schema|unknown field|strict decoding error|"
-        r"failed to create typed patch object|failed to create manager for existing fields",
+        r"failed to create typed patch object|failed to convert new object|"
+        r"failed to create manager for existing fields",
         Turn.STALLED,
         Reason.INVALID_FIELD,
         Blame.REPOSITORY,
@@ -146,7 +157,7 @@ _CASES: tuple[_Case, ...] = (
     _case(
         (400, 422),
         r"field is immutable|is immutable|updates to .* spec for fields other than|may not be changed|"
-        r"may not change once set|cannot change|forbidden: updates to",
+        r"may not change once set|may not change fields other than|cannot change|forbidden: updates to",
         Turn.STALLED,
         Reason.IMMUTABLE_FIELD,
         Blame.REPOSITORY,
@@ -192,11 +203,17 @@ def judge(status: int, failure: Mapping[str, Any], key: ObjectKey, origin: str =
 def safe_message(message: str) -> str:
     """An error message about a Secret without the values that the server quotes from it.
 
-    The server repeats what it couldn't decode or validate: `Invalid value: "…"`, and for bad
-    base64 the offending document. Names in quotes (fields, resources) have a shape that values
-    of interest rarely have, so everything in quotes goes unless it is the Secret's own kind or a path.
+    The server repeats what it couldn't decode or validate: `Invalid value: "…"`, and for a wrong
+    type the value as Go prints it, without quotes. Names in quotes (fields, resources) have a shape
+    that values of interest rarely have, so everything in quotes goes unless it is the Secret's own
+    kind, a path, or the manager that a conflict is with.
     """
-    return re.sub(r'"(?:[^"\\]|\\.)*"|`[^`]*`', _quoted, message)
+    return _QUOTED.sub(_quoted, _GO_VALUE.sub('got "***"', message))
+
+
+# "expected string, got &value.valueUnstructured{Value:5}": the value has no end that could be found.
+_GO_VALUE = re.compile(r"\bgot &.*", re.DOTALL)
+_QUOTED = re.compile(r'(?<!conflict with )(?<!conflicts with )"(?:[^"\\]|\\.)*"|`[^`]*`')
 
 
 def _quoted(match: re.Match[str]) -> str:

@@ -147,7 +147,7 @@ def running(
     # GitPython always hands down the whole environment of this process (tokens, GIT_TRACE, …). Only
     # names stand in these arguments: the values of `env -i NAME=value` would show in the process list.
     command = [shutil.which("env") or "env", *(part for name in foreign for part in ("-u", name))]
-    command += ["git", "--no-pager", "--literal-pathspecs"]
+    command += ["git", "--no-pager"]
     command += [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
     with _file(stdin) as source:
         handle = Git("/").execute(

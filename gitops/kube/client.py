@@ -80,14 +80,11 @@ class Account:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Impersonation headers; the groups are those that the account's own token would carry."""
-        groups = (
-            "system:serviceaccounts",
-            f"system:serviceaccounts:{self.namespace}",
-            "system:authenticated",
-        )
-        user = f"system:serviceaccount:{self.namespace}:{self.name}"
-        return [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
+        """Impersonation headers: the API server adds the groups of a service account itself.
+
+        To name them we would need a right that can't be limited to them, and allows system:masters.
+        """
+        return [("Impersonate-User", f"system:serviceaccount:{self.namespace}:{self.name}")]
 
 
 class Client:

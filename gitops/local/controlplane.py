@@ -75,9 +75,9 @@ class ControlPlane:
             cleanup.callback(data.close)
             identities = Identities()
             cleanup.callback(identities.stop)
-            port = processes.free_ports(1)[0]
+            ports = processes.free_ports(3)
             self = cls(
-                url=f"https://127.0.0.1:{port}",
+                url=f"https://127.0.0.1:{ports[0]}",
                 kubeconfig=folder / "kubeconfig",
                 admin_token=credentials.token(),
                 ca_file=folder / "apiserver.crt",
@@ -90,7 +90,7 @@ class ControlPlane:
                 _cleanup=cleanup,
             )
             cleanup.callback(self._stop_processes)
-            self._start_servers(port, data.path)
+            self._start_servers(ports, data.path)
             self._start_clients(scheduler=scheduler, kwok=kwok)
             self._cleanup = cleanup.pop_all()
         return self
@@ -158,9 +158,9 @@ class ControlPlane:
         path = self._folder / "kubeconfigs" / secrets.token_hex(8)
         return credentials.write_kubeconfig(path, self.url, self.ca_file, bearer, namespace)
 
-    def _start_servers(self, port: int, data: Path) -> None:
+    def _start_servers(self, ports: Sequence[int], data: Path) -> None:
         """Start etcd and the API server, then write the kubeconfig of each of its clients."""
-        client_port, peer_port = processes.free_ports(2)
+        port, client_port, peer_port = ports
         self._start("etcd", commands.etcd(data, client_port, peer_port))
         tokens = {client: credentials.token() for client in commands.CLIENTS}
         lines = [f"{self.admin_token},admin,admin,system:masters"]
@@ -236,8 +236,11 @@ class ControlPlane:
             headers={"Authorization": f"Bearer {self.admin_token}", "Content-Type": "application/json"},
         )
         context = ssl.create_default_context(cafile=str(self.ca_file))
+        # Unlike Go, Python would ask a proxy from the environment for 127.0.0.1 too.
+        direct = urllib.request.ProxyHandler({})
+        opener = urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=context))
         try:
-            with urllib.request.urlopen(request, context=context, timeout=10) as answer:  # noqa: S310
+            with opener.open(request, timeout=10) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
             with error:

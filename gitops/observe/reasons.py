@@ -233,6 +233,7 @@ _PRUNING = {
 }
 _STATES = {
     Reason.SUCCEEDED: Explanation("All is as it should be.", "Nothing."),
+    Reason.SYNCED: Explanation("The cluster has what the revision describes.", "Nothing."),
     Reason.PROGRESSING: Explanation(
         "Work is under way: objects are applied, or do not report being ready yet.", "Wait."
     ),

@@ -31,13 +31,13 @@ class RendererProcess:
 
     def __init__(self, *, helm: str = "helm", kustomize: str = "kustomize", max_concurrent: int = 2) -> None:
         self._arguments = ["--helm", helm, "--kustomize", kustomize, "--max-concurrent", str(max_concurrent)]
-        self._folder: Path | None = None
+        self._folder = _socket_folder()
+        self.client = RendererClient(self._folder / "renderer.sock")
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> RendererClient:
         """Start it and wait until it listens; RENDERER_UNAVAILABLE when it doesn't."""
-        self._folder = _socket_folder()
         socket_path = self._folder / "renderer.sock"
         self._process = await self._spawn(socket_path)
         try:
@@ -54,7 +54,7 @@ class RendererProcess:
             await self.stop()
             raise unavailable("the renderer ended at its start; its standard error says why")
         self._watcher = asyncio.create_task(self._keep_alive(socket_path), name="renderer watcher")
-        return RendererClient(socket_path)
+        return self.client
 
     @property
     def pid(self) -> int | None:
@@ -77,8 +77,7 @@ class RendererProcess:
                 await process.wait()
         if process and process.stdin:
             process.stdin.close()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def __aenter__(self) -> RendererClient:
         return await self.start()

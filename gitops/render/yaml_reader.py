@@ -234,11 +234,10 @@ class _Reader:
     def _lines_of_key(self, start: Event, key: str) -> list[int]:
         """The lines of `key` in the mapping that begins at `start`: a second reading, for errors only."""
         parser: Any = CParser(self._data)
-        begin = start.start_mark.index
-        while (
-            event := parser.get_event()
-        ).start_mark.index != begin or event.__class__ is DocumentStartEvent:
-            pass
+        begin, mapping = start.start_mark.index, start.__class__
+        event: Event = parser.get_event()
+        while event.__class__ is not mapping or event.start_mark.index != begin:
+            event = parser.get_event()
         lines: list[int] = []
         depth = position = 0
         while True:

@@ -3,17 +3,20 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gitops.core.problem import GitopsError
+from gitops.core.problem import GitopsError, Reason
 from gitops.core.revision import parse_repository
 from gitops.git.credentials import Credentials
+from gitops.git.mirror import Mirror
 from gitops.git.mirrors import mirror_folder, remove_unused
 from gitops.local.gitserver import Service
-from tests.integration.git.support import Shop
+from tests.integration.git.support import Relay, Shop
 
 
 def packs(folder: Path) -> list[Path]:
@@ -53,11 +56,36 @@ def garble_refs(folder: Path) -> None:
         ref.write_bytes(b"")
 
 
+def lose_blobs(folder: Path) -> None:
+    """The commit, its tree and its ref stay, so that git itself notices nothing."""
+    for pack in packs(folder):
+        content = pack.read_bytes()
+        lose_packs(folder)
+        subprocess.run(["git", "unpack-objects", "-q"], cwd=folder, input=content, check=True)
+    listing = ["git", "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)"]
+    for line in subprocess.run(
+        listing, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.splitlines():
+        kind, name = line.split()
+        if kind == "blob":
+            (folder / "objects" / name[:2] / name[2:]).unlink()
+
+
 def lose_all(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-DAMAGES = (lose_packs, cut_packs, zero_packs, lose_head, garble_config, lose_objects, garble_refs, lose_all)
+DAMAGES = (
+    lose_blobs,
+    lose_packs,
+    cut_packs,
+    zero_packs,
+    lose_head,
+    garble_config,
+    lose_objects,
+    garble_refs,
+    lose_all,
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -103,6 +131,30 @@ def test_a_failing_server_does_not_cost_a_sound_mirror(shop: Shop) -> None:
             shop.mirror.fetch(second)
         assert shop.read(first) == {"a.yaml": b"1"}
         assert not shop.mirror.fetch(first)
+
+
+def test_an_answer_that_makes_no_sense_does_not_cost_a_sound_mirror(
+    shop: Shop, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shop.commit({"a.yaml": "1"})
+    shop.sync()
+    second = shop.commit({"a.yaml": "2"})
+    relay.upstream = shop.server.url
+    mirror = Mirror(shop.mirror.folder, f"http://127.0.0.1:{relay.port}/{shop.name}.git")
+    answers = iter([(200, {"Content-Type": "application/x-git-upload-pack-result"}, b"nonsense")])
+    ask = relay.ask
+
+    def nonsense_once(path: str, headers: Any, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+        answer = next(answers, None) if body else None
+        return answer or ask(path, headers, body)
+
+    monkeypatch.setattr(Relay, "ask", staticmethod(nonsense_once))
+    with pytest.raises(GitopsError) as error:
+        mirror.fetch(second)
+    assert error.value.problem.reason is Reason.REPOSITORY_UNREACHABLE
+    assert not mirror.fetch(first)
+    assert mirror.fetch(second)
+    assert not mirror.fetch(first)
 
 
 def test_reading_what_was_never_fetched_is_an_error_that_passes_and_costs_nothing(shop: Shop) -> None:

@@ -152,6 +152,21 @@ def test_a_server_that_refuses_bare_shas_is_asked_by_ref_and_then_in_full(shop: 
     assert error.value.problem.reason is Reason.REVISION_NOT_FOUND
 
 
+def test_an_old_server_gives_a_tagged_commit_without_its_history(shop: Shop, relay: Relay) -> None:
+    shop.commit({"a.yaml": "1"})
+    sha = shop.tree.commit("release", {"a.yaml": "2"})
+    shop.tree.tag("v1.0.0", "annotated: the server advertises the tag object, not this commit")
+    shop.tree.push()
+    shop.commit({"a.yaml": "3"})
+    shop.bare("config", "uploadpack.allowAnySHA1InWant", "false")
+    relay.upstream = shop.server.url
+    mirror = Mirror(shop.mirror.folder, f"http://127.0.0.1:{relay.port}/{shop.name}.git")
+    assert mirror.fetch(sha, "refs/tags/v1.0.0")
+    assert [file.content for file in mirror.tree(sha).files([""])] == [b"2"]
+    held = ["git", "rev-list", "--all", "--count"]
+    assert subprocess.run(held, cwd=mirror.folder, capture_output=True, text=True, check=True).stdout == "1\n"
+
+
 def test_what_people_want_to_know_of_a_commit(shop: Shop) -> None:
     sha = shop.commit({"a.yaml": "1"}, "Fix the shop\n\nAt last.")
     shop.sync()

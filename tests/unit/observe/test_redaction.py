@@ -39,9 +39,9 @@ FRAME = json.dumps({"annotation": json.dumps({"x": ""})})
         (quote(PLANTED, safe=""), 0),
         (quote_plus(PLANTED), 0),
         (repr(PLANTED), 2),
-        # In base64 a character at each end stands for bytes beside the value too.
-        (base64.b64encode(PLANTED.encode()).decode(), 2),
-        (base64.urlsafe_b64encode(PLANTED.encode()).decode(), 2),
+        # In base64 characters at each end stand for bytes beside the value too.
+        (base64.b64encode(PLANTED.encode()).decode(), 3),
+        (base64.urlsafe_b64encode(PLANTED.encode()).decode(), 3),
         (base64.b64encode(b"b:" + PLANTED.encode()).decode(), 6),
         (base64.b64encode(b"bo:" + PLANTED.encode() + b"\n").decode(), 7),
         (base64.b64encode(b"bob:" + PLANTED.encode() + b"tail").decode(), 14),

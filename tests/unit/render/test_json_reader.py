@@ -1,5 +1,7 @@
 """JSON manifests: several in a row, duplicate keys, places of errors."""
 
+from typing import Any
+
 import pytest
 
 from gitops.core.problem import GitopsError, Reason
@@ -7,7 +9,7 @@ from gitops.render.json_reader import read_json
 from gitops.render.limits import Budget, Limits
 
 
-def read(text: str | bytes, limits: Limits | None = None) -> list[tuple[int, object]]:
+def read(text: str | bytes, limits: Limits | None = None) -> list[tuple[int, Any]]:
     data = text.encode() if isinstance(text, str) else text
     return [(each.line, each.value) for each in read_json(data, "a.json", Budget(limits or Limits()))]
 
@@ -33,7 +35,7 @@ def test_an_empty_file_has_no_documents() -> None:
 def test_a_number_beyond_64_bits_is_a_float_as_in_go() -> None:
     ((_, found),) = read("[9223372036854775807, 9223372036854775808]")
     assert found == [9223372036854775807, 9223372036854775808.0]
-    assert [type(each) for each in found] == [int, float]  # type: ignore[attr-defined]
+    assert [type(each) for each in found] == [int, float]
 
 
 @pytest.mark.parametrize(

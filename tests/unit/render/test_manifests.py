@@ -44,7 +44,12 @@ def test_a_manifest_is_canonical_and_knows_its_place() -> None:
 
 
 def test_what_only_the_server_may_write_is_dropped() -> None:
-    owned = {"creationTimestamp": None, "managedFields": [], "generation": 3, "selfLink": "/x"}
+    owned: dict[str, Any] = {
+        "creationTimestamp": None,
+        "managedFields": [],
+        "generation": 3,
+        "selfLink": "/x",
+    }
     (manifest,) = collect({**config_map(**owned), "status": {"x": 1}}).manifests
     assert json.loads(manifest.body) == config_map()
 

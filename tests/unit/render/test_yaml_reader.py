@@ -193,7 +193,7 @@ def test_a_million_documents_are_stopped() -> None:
 
 def test_reading_is_not_slower_than_pyyaml() -> None:
     document = "kind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec:\n  containers:\n" + "".join(
-        f"  - name: c{index}\n    image: example.com/app:1.{index}\n    ports: [{{containerPort: {8000 + index}}}]\n"
+        f"  - name: c{index}\n    image: example.com/app:1.{index}\n    ports: [{{containerPort: {index}}}]\n"
         for index in range(20)
     )
     text = "---\n".join([document] * 100)

@@ -1,0 +1,171 @@
+"""`gitops diff`: what a sync would change, by object and field path."""
+
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from gitops.api.application import Application
+from gitops.api.group import API_VERSION, KIND
+from gitops.cli.app import Exit, Output
+from gitops.cli.preview import Preview, preview, refusals
+from gitops.cli.show import as_data, print_text
+from gitops.cli.sources import Place, of_folder, of_repository, renderer
+from gitops.controller.applications import APPLICATIONS
+from gitops.core.model import ObjectKey
+from gitops.core.problem import Blame, Problem, Reason, fail
+from gitops.core.revision import parse_repository
+from gitops.kube.client import Access, Client
+from gitops.kube.contexts import context_namespace
+
+# What our own guards refuse, as opposed to the server.
+_GUARDS = frozenset(
+    {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
+)
+_NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED})
+
+
+async def run(
+    target: str,
+    *,
+    access: Access,
+    namespace: str | None,
+    app_name: str | None,
+    output: Output,
+    thorough: bool,
+    color: bool,
+) -> int:
+    """Print the differences; the exit code says whether there are any, or what went wrong."""
+    client = await Client.connect(access)
+    try:
+        home = namespace or context_namespace(access)
+        applications = await list_applications(client)
+        app, place, new = await _resolve(client, Path(target), app_name, home, applications)
+        async with renderer() as render:
+            shown = await preview(client, render, app, place, applications, new=new, thorough=thorough)
+    finally:
+        await client.close()
+    if output is Output.TEXT:
+        print_text(shown, Console(no_color=not color, highlight=False))
+    elif output is Output.JSON:
+        print(json.dumps(as_data(shown), indent=2, ensure_ascii=False))
+    else:
+        print(yaml.safe_dump(as_data(shown), sort_keys=False, allow_unicode=True), end="")
+    return exit_code(shown)
+
+
+def exit_code(shown: Preview) -> int:
+    """Whose fault a refusal is comes before whether there are differences."""
+    problems = [one for one in refusals(shown) if one.reason not in _NOTICES]
+    if problems:
+        return _exit_of(problems)
+    return Exit.DIFFERENT if shown.plan.acts else Exit.DONE
+
+
+def _exit_of(problems: list[Problem]) -> int:
+    if any(one.reason in _GUARDS for one in problems):
+        return Exit.REFUSED
+    if any(one.blame is Blame.REPOSITORY for one in problems):
+        return Exit.REPOSITORY
+    return Exit.CLUSTER
+
+
+async def list_applications(client: Client) -> list[Application]:
+    """All Applications that the user may see; none when the CRD isn't installed.
+
+    Raises GitopsError when the cluster can't be reached.
+    """
+    reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
+    if reply.status in (403, 404):
+        return []
+    if not reply.ok:
+        raise fail(
+            Reason.API_UNAVAILABLE,
+            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
+            Blame.CLUSTER,
+            advice="check --kubeconfig and --context",
+        )
+    return [
+        Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
+    ]
+
+
+async def _resolve(
+    client: Client, folder: Path, app_name: str | None, home: str, applications: list[Application]
+) -> tuple[Application, Place, bool]:
+    target = str(folder)
+    if app_name is None and not os.path.lexists(folder):
+        app = _named(target, home, applications)
+        return app, await _newest(client, app), False
+    place = of_folder(folder)
+    if app_name is not None:
+        return _named(app_name, home, applications), place, False
+    matching = [app for app in applications if _reads(app, place)]
+    if len(matching) > 1:
+        names = ", ".join(f"{app.metadata.namespace}/{app.metadata.name}" for app in matching)
+        raise fail(
+            Reason.INVALID_OBJECT,
+            f"several Applications read this path: {names}",
+            Blame.SPEC,
+            where=target,
+            advice="choose one with --app",
+        )
+    if matching:
+        return matching[0], place, False
+    name = os.path.basename(os.path.abspath(folder)).lower()  # noqa: PTH100, PTH119
+    fresh = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": home},
+        "spec": {"source": {"repository": place.remote or "file:///work-tree", "path": place.path}},
+    }
+    return Application.parse(fresh), place, True
+
+
+def _reads(app: Application, place: Place) -> bool:
+    if place.remote is None or app.spec.source.path.strip("/") != place.path:
+        return False
+    here = parse_repository(place.remote, allow_file=True).place
+    return parse_repository(app.spec.source.repository, allow_file=True).place == here
+
+
+def _named(text: str, home: str, applications: list[Application]) -> Application:
+    namespace, _, name = text.rpartition("/")
+    for app in applications:
+        if app.metadata.name == name and app.metadata.namespace == (namespace or home):
+            return app
+    raise fail(
+        Reason.INVALID_OBJECT,
+        f"there is no Application {namespace or home}/{name}, and no folder {text}",
+        Blame.SPEC,
+        advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
+    )
+
+
+async def _newest(client: Client, app: Application) -> Place:
+    source = app.spec.source
+    secret = None
+    if source.credentials:
+        name = source.credentials.secret_name
+        path = f"/api/v1/namespaces/{app.metadata.namespace}/secrets/{name}"
+        reply = await client.request("GET", path, label="secrets")
+        if not reply.ok:
+            raise fail(
+                Reason.CREDENTIALS_NOT_FOUND,
+                f"the Secret can't be read: {reply.failure.get('message')}",
+                Blame.CREDENTIALS,
+                key=ObjectKey("", "Secret", app.metadata.namespace, name),
+                advice="you need the right to get it, or give a local checkout instead",
+            )
+        data = reply.json.get("data") or {}
+        secret = {key: base64.b64decode(value) for key, value in data.items()}
+    return await of_repository(source.repository, source.revision, source.path, secret)
+
+
+def wants_color(no_color: bool) -> bool:
+    """Colours only on a terminal, and never against NO_COLOR."""
+    return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ

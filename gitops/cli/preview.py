@@ -1,0 +1,209 @@
+"""What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gitops.api.application import Application
+from gitops.cli.sources import Place
+from gitops.controller.applications import Registry, owner_of
+from gitops.controller.gather import DryRun, dead_releases, dry_run, each, look_at
+from gitops.controller.reconcile import policy_of
+from gitops.controller.rendering import Target, options_of
+from gitops.core.adoption import Parents
+from gitops.core.desired import Desired, place
+from gitops.core.drift import compare
+from gitops.core.fields import covers, paths
+from gitops.core.fingerprint import unmoved
+from gitops.core.identity import Owner, applyset_id
+from gitops.core.inventory import Inventory
+from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_dry_run, to_look_at
+from gitops.core.problem import Problem, Reason
+from gitops.core.resources import Catalog
+from gitops.kube.client import Client
+from gitops.kube.discovery import discover
+from gitops.kube.members import list_members
+from gitops.render.client import RendererClient
+from gitops.render.closure import render_tree
+from gitops.render.protocol import RenderRequest
+
+_NAMESPACE = GroupKind("", "Namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plan, and for each acting step what it would change. `new`: no such Application exists yet."""
+
+    app: Application
+    place: Place
+    plan: Plan
+    desired: Desired
+    tried: Mapping[ObjectKey, DryRun]
+    drifts: Mapping[ObjectKey, Drift]
+    warnings: tuple[str, ...]
+    new: bool
+
+
+async def preview(
+    client: Client,
+    renderer: RendererClient,
+    app: Application,
+    where: Place,
+    applications: list[Application],
+    *,
+    new: bool,
+    thorough: bool,
+) -> Preview:
+    """Render, compare and plan. Raises GitopsError when the source or the cluster fails."""
+    catalog = await discover(client)
+    version = (await client.request("GET", "/version", label="version")).json
+    target = Target(str(version.get("gitVersion", "")), catalog.api_versions())
+    request = RenderRequest(
+        application=f"{app.metadata.namespace}/{app.metadata.name}",
+        namespace=app.destination_namespace,
+        path=where.path,
+        options=options_of(app, target),
+    )
+    rendered = (await render_tree(where.tree, request, renderer)).rendered
+    owner = owner_of(app)
+    desired = place(rendered, owner, app.destination_namespace, catalog)
+    situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
+    drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
+    situation = replace(situation, drifts=drifts)
+    decided = plan(situation)
+    if new:
+        decided = Plan(decided.steps, (), decided.problems)
+    tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
+    return Preview(app, where, decided, desired, tried, drifts, rendered.warnings, new)
+
+
+async def _situation(
+    client: Client,
+    catalog: Catalog,
+    app: Application,
+    owner: Owner,
+    desired: Desired,
+    where: Place,
+    applications: list[Application],
+    *,
+    thorough: bool,
+) -> Situation:
+    kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
+    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
+    namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
+    listed, unreadable = await list_members(client, owner.applyset_id, resources, namespaces)
+    members = {key: live.observed for key, live in listed.items()}
+    baseline: dict[ObjectKey, str] = {}
+    if not thorough:
+        digests = {key: seen.digest for key, seen in members.items()}
+        same = unmoved(app.status.fingerprint or "", digests)
+        baseline = {key: digests[key] for key in same}
+    wanted = desired.wanted
+    missing = to_look_at(wanted, owner, Inventory(members))
+    looks = await look_at(client, catalog, missing, wanted)
+    names = {
+        applyset_id(
+            one.metadata.namespace, one.metadata.name
+        ): f"{one.metadata.namespace}/{one.metadata.name}"
+        for one in applications
+    }
+    return Situation(
+        owner=owner,
+        wanted=wanted,
+        inventory=Inventory(members, looks, unreadable),
+        parents=Parents(names, await dead_releases(client, looks.values())),
+        policy=policy_of(app, where.revision),
+        baseline=baseline,
+        unplannable=desired.problems,
+    )
+
+
+async def _drifts(
+    client: Client, catalog: Catalog, desired: Desired, owner: Owner, keys: list[ObjectKey]
+) -> tuple[dict[ObjectKey, Drift], dict[ObjectKey, DryRun]]:
+    async def one(key: ObjectKey) -> DryRun:
+        wanted = desired.wanted[key]
+        resource = catalog.at_version(wanted.api_version, key.kind)
+        if resource is None:
+            return DryRun(None, None)
+        return await dry_run(client, resource, desired.manifests[key], wanted, owner)
+
+    tried = dict(zip(keys, await each(keys, one), strict=True))
+    drifts = {}
+    for key, result in tried.items():
+        if result.problem:
+            drifts[key] = Drift(key, problem=result.problem)
+        elif result.before is not None and result.after is not None:
+            drifts[key] = compare(key, result.before, result.after, owner.manager)
+    return drifts, tried
+
+
+async def _try_all(
+    client: Client,
+    catalog: Catalog,
+    app: Application,
+    desired: Desired,
+    owner: Owner,
+    decided: Plan,
+    checked: Mapping[ObjectKey, DryRun],
+) -> dict[ObjectKey, DryRun]:
+    """Dry-run every step that writes and hasn't been tried yet."""
+    coming = {key.name for key in desired.wanted if key.group_kind == _NAMESPACE}
+    if app.spec.sync.create_namespace:
+        coming.add(app.destination_namespace)
+    steps = [step for step in decided.steps if step.acts and step.key not in checked]
+
+    async def one(step: Step) -> DryRun:
+        wanted = desired.wanted[step.key]
+        resource = catalog.at_version(wanted.api_version, step.key.kind)
+        if resource is None:
+            return DryRun(None, None)
+        result = await dry_run(client, resource, desired.manifests[step.key], wanted, owner)
+        missing = result.problem and result.problem.reason is Reason.NAMESPACE_NOT_FOUND
+        if missing and step.key.namespace in coming:
+            return DryRun(None, None)
+        if step.verb is Verb.ADOPT and result.after is not None:
+            return _without_taken(result, step)
+        return result
+
+    return dict(zip((step.key for step in steps), await each(steps, one), strict=True))
+
+
+def _without_taken(result: DryRun, step: Step) -> DryRun:
+    """An adoption also removes what the former managers owned and Git doesn't say.
+
+    A dry run can't show it, since their entries are merged into ours by a request of its own before.
+    """
+    before, after = result.before, result.after
+    if before is None or after is None:
+        return result
+    entries = after["metadata"].get("managedFields") or ()
+    kept = [one.get("fieldsV1") or {} for one in entries if one.get("manager") not in step.take]
+    shown = dict(after)
+    for entry in entries:
+        if entry.get("manager") not in step.take or entry.get("subresource"):
+            continue
+        for path in paths(entry.get("fieldsV1") or {}):
+            if not any(covers(fields, path) for fields in kept):
+                shown = _removed(shown, path)
+    return DryRun(before, shown, result.problem)
+
+
+def _removed(node: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
+    """A copy without the field at a FieldsV1 path; paths through list items are left as they are."""
+    head, rest = path[0], path[1:]
+    if not head.startswith("f:") or head[2:] not in node:
+        return node
+    name = head[2:]
+    if not rest:
+        return {key: value for key, value in node.items() if key != name}
+    below = node[name]
+    return {**node, name: _removed(below, rest)} if isinstance(below, dict) else node
+
+
+def refusals(shown: Preview) -> list[Problem]:
+    """What a sync would refuse or the server would, in the plan's order."""
+    found = [*shown.plan.problems, *shown.desired.problems]
+    found += [step.problem for step in (*shown.plan.steps, *shown.plan.prunes) if step.problem]
+    found += [result.problem for result in shown.tried.values() if result.problem]
+    return list(dict.fromkeys(found))
