@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gitops.api.application import Application
 from gitops.api.group import APPROVE_ANNOTATION
 from gitops.controller.applications import AppKey, Registry, owner_of
-from gitops.controller.claim import claim
+from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
@@ -103,6 +103,15 @@ class Reconciler:
         done.problems += problems_of(decided)
         await self._act(done, client, memory, situation, decided)
         done.members = self.members.of(done.owner.applyset_id)
+        await self._narrow(done, target)
+
+    async def _narrow(self, done: Pass, target: Target) -> None:
+        """Take kinds out of the ApplySet's list of which no object is left."""
+        used = {key.group_kind for key in (*target.wanted, *done.members)}
+        if not done.unreadable and all(one.done for one in done.outcomes):
+            listed = self.registry.kinds_of(done.app)
+            if listed > used:
+                await narrow(self.client, done.app, done.owner, used)
 
     def _kinds(self, app: Application, target: Target) -> dict[GroupKind, Resource]:
         """The served types that the Application has, had or wants objects of."""
@@ -208,7 +217,11 @@ class Reconciler:
 
     def _count_heals(self, done: Pass, memory: Memory) -> None:
         namespace, name = done.owner.namespace, done.owner.name
+        again = done.target is not None and done.target.commit.sha == memory.announced
         for outcome in done.outcomes:
+            if again and outcome.done and outcome.step.verb is Verb.CREATE:
+                done.recreated.append(outcome.step.key)
+                self.metrics.drift_corrected(namespace, name, outcome.step.key.kind, "")
             seen_at = memory.seen_drift.pop(outcome.step.key, None) if outcome.done else None
             if outcome.done and outcome.step.verb is Verb.HEAL:
                 drift = done.drifts[outcome.step.key]

@@ -56,6 +56,7 @@ class Pass:
     outcomes: list[Outcome] = field(default_factory=list)
     heals: list[tuple[Drift, float | None]] = field(default_factory=list)
     pruned: list[ObjectKey] = field(default_factory=list)
+    recreated: list[ObjectKey] = field(default_factory=list)
     members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
     waiting_prunes: int = 0
     waits: str = ""
@@ -125,6 +126,9 @@ class Reporter:
             message = f"healed {drift.key}: {what}, changed by {drift.author}{since}"
             log.info("healed", object=str(drift.key), paths=list(drift.paths[:20]), by=drift.author)
             self._events.normal(app, "DriftHealed", message)
+        for key in done.recreated:
+            log.info("created again", object=str(key))
+            self._events.normal(app, "DriftHealed", f"created {key} again: somebody had deleted it")
         if done.pruned:
             names = ", ".join(str(key) for key in done.pruned[:10])
             more = f" and {len(done.pruned) - 10} more" if len(done.pruned) > 10 else ""

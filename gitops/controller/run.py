@@ -4,8 +4,10 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
@@ -24,6 +26,7 @@ from gitops.controller.teardown import Teardown
 from gitops.core.inventory import Observed
 from gitops.core.problem import GitopsError
 from gitops.kube.client import Access, Client
+from gitops.kube.lease import Lease
 from gitops.kube.reflector import Reflector
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics
@@ -88,14 +91,38 @@ class Controller:
 
     async def _work(self) -> None:
         client = await Client.connect(self.settings.access, self.metrics.kube_request)
+        loop = asyncio.get_running_loop()
+        lease = Lease(
+            self.settings.access, self.settings.namespace, "gitops-controller", lambda: self._lost(loop)
+        )
         renderer, process = await self._renderer()
         self._build(client, renderer)
         try:
-            await self._start(client)
-            await self._stop.wait()
+            if await self._or_stopped(lease.acquire()):
+                self.metrics.leader(True)
+                await self._start(client)
+                await self._stop.wait()
             log.info("stopping")
         finally:
             await self._shut_down(client, process)
+            await lease.release()
+
+    def _lost(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The lease is gone: stop at once, another controller may begin any moment."""
+        self.metrics.leader(False)
+        loop.call_soon_threadsafe(self.stop)
+
+    async def _or_stopped(self, work: Coroutine[Any, Any, Any]) -> bool:
+        """Wait for `work`; False when we are told to stop before it is done."""
+        done = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if done.done():
+            await done
+            return True
+        done.cancel()
+        return False
 
     def _build(self, client: Client, renderer: RendererClient) -> None:
         settings, metrics = self.settings, self.metrics
@@ -129,13 +156,8 @@ class Controller:
         await self._cluster.start()
         applications = Reflector(client, APPLICATIONS, self._registry)
         self._tasks.append(asyncio.create_task(applications.run(), name="watch Applications"))
-        synced = asyncio.create_task(applications.synced.wait())
-        stopped = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (synced, stopped):
-            task.cancel()
+        await self._or_stopped(applications.synced.wait())
         self._ready = ""
-        self.metrics.leader(True)
         log.info("ready", applications=len(self._registry.all()))
         self._tasks += [asyncio.create_task(self._worker(), name=f"worker {i}") for i in range(_WORKERS)]
         self._tasks.append(asyncio.create_task(self._housekeeping(), name="housekeeping"))

@@ -258,8 +258,8 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
         steps.append(_prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune))
     steps.sort(key=lambda step: (-step.stage, step.key))
     deletions = sum(step.acts for step in steps)
-    ours = [seen for seen in members.values() if seen.membership(situation.owner) is Membership.MEMBER]
-    desired = len(situation.wanted) + len(unplaced)
+    ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]
+    desired = {*situation.wanted, *unplaced}
     whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
     if whole:
         steps = [_kept(step, whole) if step.acts else step for step in steps]

@@ -1,12 +1,14 @@
 """Prune guards: reasons not to delete, each one an accident that happened to somebody."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from gitops.api.group import APPROVE_ANNOTATION, PRUNE_ANNOTATION
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
+from gitops.core.model import ObjectKey
 from gitops.core.order import CONFIRMED_KINDS
 from gitops.core.problem import Blame, Problem, Reason
 
@@ -106,8 +108,8 @@ def unless_kept(candidate: Candidate, policy: PrunePolicy) -> Refusal | None:
             Reason.PRUNE_UNCONFIRMED,
             "left Git and waits for a confirmation before it is deleted",
             Blame.SPEC,
-            advice="annotate the Application with gitops.dev/approve: <revision>, "
-            "or the object with gitops.dev/prune: Enabled to delete it, Disabled to keep it",
+            advice=f"annotate the Application with {APPROVE_ANNOTATION}: <revision>, "
+            f"or the object with {PRUNE_ANNOTATION}: Enabled to delete it, Disabled to keep it",
             key=candidate.observed.key,
         )
     )
@@ -134,21 +136,30 @@ def refusal(candidate: Candidate, policy: PrunePolicy) -> Refusal | None:
 
 
 def refused_as_a_whole(
-    deletions: int, members: Iterable[Observed], desired: int, policy: PrunePolicy
+    deletions: int, members: Collection[ObjectKey], desired: Collection[ObjectKey], policy: PrunePolicy
 ) -> Problem | None:
     """A prune so large that it is more likely an accident: a wrong path, an empty folder, a bad template."""
     if policy.approved or not deletions:
         return None
-    total = sum(1 for _ in members)
-    advice = "if it is meant, annotate the Application with gitops.dev/approve: <revision>; nothing is deleted until then"
+    total, limit = len(members), policy.limit
+    here = {key.namespace for key in members if key.namespace}
+    there = {key.namespace for key in desired if key.namespace}
     if not desired:
         message = f"the revision has no objects at all, and {deletions} would be deleted"
-        return Problem(Reason.PRUNE_REFUSED, message, Blame.REPOSITORY, advice=advice)
-    limit = policy.limit
-    if deletions > limit.objects and deletions * 100 > total * limit.percent:
+    elif here and not here & there:
+        places = ", ".join(sorted(here)[:5])
+        message = f"the revision has no objects in {places} any more, and {deletions} would be deleted"
+    elif deletions > limit.objects and deletions * 100 > total * limit.percent:
         message = (
             f"{deletions} of {total} objects would be deleted, "
             f"more than {limit.percent} % and more than {limit.objects}"
         )
-        return Problem(Reason.PRUNE_REFUSED, message, Blame.REPOSITORY, advice=advice)
-    return None
+    else:
+        return None
+    return Problem(
+        Reason.PRUNE_REFUSED,
+        message,
+        Blame.REPOSITORY,
+        advice=f"if it is meant, annotate the Application with {APPROVE_ANNOTATION}: <revision>; "
+        "till then nothing is deleted",
+    )

@@ -89,9 +89,10 @@ _RULES = (
     ),
 )
 
+# "hung up" and "early EOF" are not among them: a broken mirror can make Git end a fetch early, too.
 _UNREACHABLE = re.compile(
     r"could not resolve|failed to connect|couldn't connect|connection (refused|timed out|reset|closed)"
-    r"|network is unreachable|no route to host|hung up|early eof|rpc failed|unexpected disconnect"
+    r"|network is unreachable|no route to host"
     r"|error: (429|5\d\d)|timed out|empty reply|(recv|send) (failure|error)|kex_exchange",
     re.IGNORECASE,
 )

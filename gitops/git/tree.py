@@ -90,6 +90,8 @@ class CommitTree:
             for head, kind, sha, path in self._list(["-rlz", self.sha, *selection]):
                 if kind == "blob":
                     mode, size = head.split()
+                    if not size.isdigit():  # "BAD": the commit names it, but it isn't there
+                        raise self._on_damage()
                     entries[path] = _Entry(_safe(path), int(mode, 8), sha, int(size))
         return entries.values()
 

@@ -26,6 +26,7 @@ def _api_version(obj: Mapping[str, Any], kind: GroupKind) -> str:
 
 
 def to_live(obj: Mapping[str, Any], kind: GroupKind) -> Live:
+    """What a read by name says of an object."""
     return Live(remember(obj, kind), obj["metadata"])
 
 
@@ -50,6 +51,7 @@ def is_absent(reply: Reply) -> bool:
 
 
 def unreadable(reply: Reply, key: ObjectKey) -> Problem:
+    """The problem of a read that failed: nobody knows whether the object is there."""
     verdict = judge(reply.status, reply.failure, key)
     reason = Reason.FORBIDDEN if verdict.problem.reason is Reason.FORBIDDEN else Reason.UNREADABLE
     return Problem(

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from gitops import __version__
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.render.confine import confine
 from gitops.render.errors import problems_of
 from gitops.render.limits import Limits, check_input, exceeded
 from gitops.render.outcome import Done, NeedPaths
@@ -56,6 +57,7 @@ def run_child(
         gc.disable()  # a render is short and bounded; collecting its garbage would double its time
         connection.setblocking(True)
         limit_resources(prefix.memory_bytes)
+        confine(folder, (binaries.helm, binaries.kustomize))
         reply = _reply(connection, prefix, binaries, folder)
         os.write(replying, b"r")
         for part in reply:

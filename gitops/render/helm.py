@@ -2,13 +2,13 @@
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitops.core.model import Json, Rendered
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.render_options import HelmOptions
+from gitops.render.errors import RenderError
 from gitops.render.limits import Budget
 from gitops.render.manifests import Collector
 from gitops.render.outcome import NeedPaths
@@ -18,7 +18,7 @@ from gitops.render.yaml_reader import read_yaml
 
 CHART_FILE = "Chart.yaml"
 _LONGEST_RELEASE = 53  # Helm's own limit
-_SOURCE = re.compile(rb"^# Source: (.+?)\r?$", re.MULTILINE)
+_SOURCE = re.compile(rb"^---\n# Source: (.+)\n", re.MULTILINE)
 # Helm names a template by its chart, and often with its line: web/templates/deploy.yaml:12:20.
 _PLACE = re.compile(r"(?P<chart>[\w.-]+)/(?P<file>[^\s:()\"]+\.\w+)(?::(?P<line>\d+))?(?::(?P<column>\d+))?")
 _FILE_PREFIX = "file://"
@@ -74,18 +74,20 @@ def _command(helm: str, chart: str, release: str, namespace: str, options: HelmO
 
 def _collected(output: bytes, path: str, budget: Budget) -> Rendered:
     """Each document with the template it came from, which Helm names in a comment before it."""
-    sources = [
-        (output.count(b"\n", 0, found.start()) + 1, found[1].decode(errors="replace"))
-        for found in _SOURCE.finditer(output)
-    ]
-    lines = [line for line, _ in sources]
     collector = Collector(budget)
-    for document in read_yaml(output, f"{path or '.'} (output of helm)", budget):
-        if document.value is None:
-            continue
-        position = bisect_right(lines, document.line) - 1
-        source = sources[position][1] if position >= 0 else ""
-        collector.add(document.value, join(path, source.partition("/")[2]) if source else path)
+    starts = [*_SOURCE.finditer(output)]
+    ends = [found.start() for found in starts[1:]] + [len(output)]
+    for found, end in zip(starts, ends, strict=True):
+        # The first part is the chart's name, which is not its folder's.
+        origin = join(path, found[1].decode(errors="replace").partition("/")[2])
+        try:
+            for document in read_yaml(output[found.end() : end], f"{origin} (its output)", budget):
+                if document.value is not None:
+                    collector.add(document.value, origin)
+        except GitopsError as error:
+            if error.problem.reason is not Reason.INVALID_MANIFEST or isinstance(error, RenderError):
+                raise
+            collector.report(error.problem)
     return collector.finish()
 
 

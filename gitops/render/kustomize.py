@@ -132,71 +132,87 @@ class _Closure:
         documents = read_yaml(self._files.content(content), shown, self._budget)
         return [document.value for document in documents if isinstance(document.value, dict)]
 
-    def _references(self, kustomization: Mapping[str, Json], shown: str, folder: str) -> Iterator[str]:
+    def _references(self, kustomization: Json, shown: str, folder: str) -> Iterator[str]:
         for field in _HELM_FIELDS:
-            if kustomization.get(field):
+            if any(_fields(kustomization, field)):
                 advice = "render the chart by itself as an Application, or vendor its output"
                 raise _unsupported(f"{field} of a kustomization is not supported", shown, advice)
         for field in _PATHS:
-            yield from _texts(kustomization.get(field))
+            yield from _texts(kustomization, field)
         for field in _PATHS_OR_CONTENT:
-            for entry in _texts(kustomization.get(field)):
+            for entry in _texts(kustomization, field):
                 if "\n" not in entry:
-                    refuse_absolute(entry, shown)
                     yield entry
                 if field in _PLUGIN_CONFIGS:
                     yield from self._plugin_references(entry, shown, folder)
         for field in _WITH_PATH:
-            for item in _mappings(kustomization.get(field)):
-                yield from _texts([item.get("path")])
+            for item in _items(kustomization, field):
+                yield from _texts(openapi, "path")
         for field in _GENERATORS:
-            for item in _mappings(kustomization.get(field)):
-                yield from _generator_references(item)
-        openapi = kustomization.get("openapi")
-        if isinstance(openapi, dict):
-            yield from _texts([openapi.get("path")])
+            for item in _items(kustomization, field):
+                yield from (entry.partition("=")[2] or entry for entry in _texts(item, "files"))
+                yield from (*_texts(item, "envs"), *_texts(item, "env"))
+        for openapi in _fields(kustomization, "openapi"):
+            yield from _texts(openapi, "path")
 
     def _plugin_references(self, entry: str, shown: str, folder: str) -> Iterator[str]:
         """A generator or transformer of its own file is a part of a kustomization by other means."""
         if "\n" in entry:
             configs = [document.value for document in read_yaml(entry.encode(), shown, self._budget)]
         else:
+            refuse_absolute(entry, shown)
             what, real = self._files.find(join(folder, entry))
-            if what is not Found.FILE:
-                return
-            configs = [*self._documents(real, entry)]
+            if what is Found.FOLDER:
+                # What a folder builds as plugins could read any file, and isn't known beforehand.
+                message = f"{entry} is a folder of generators or transformers"
+                raise _unsupported(message, shown, "name its files one by one")
+            configs = [*self._documents(real, entry)] if what is Found.FILE else []
         for config in configs:
-            if isinstance(config, dict):
-                yield from self._references(_as_kustomization(config), shown, folder)
+            for item in _with_items(config):
+                yield from self._references(_as_kustomization(item), shown, folder)
 
 
-def _as_kustomization(config: Mapping[str, Json]) -> dict[str, Json]:
-    item: Json = dict(config)
+def _with_items(config: Json) -> Iterator[Mapping[str, Json]]:
+    """The configuration, or those in a list, which kustomize takes apart."""
+    if isinstance(config, dict):
+        yield config
+        for item in _items(config, "items"):
+            yield from _with_items(item)
+
+
+def _as_kustomization(config: Mapping[str, Json]) -> Json:
     parts: dict[str, dict[str, Json]] = {
-        "ConfigMapGenerator": {"configMapGenerator": [item]},
-        "SecretGenerator": {"secretGenerator": [item]},
-        "PatchTransformer": {"patches": [item]},
-        "PatchJson6902Transformer": {"patchesJson6902": [item]},
-        "PatchStrategicMergeTransformer": {"patchesStrategicMerge": config.get("paths")},
-        "ReplacementTransformer": {"replacements": config.get("replacements")},
-        "HelmChartInflationGenerator": {"helmCharts": [item]},
+        "ConfigMapGenerator": {"configMapGenerator": [dict(config)]},
+        "SecretGenerator": {"secretGenerator": [dict(config)]},
+        "PatchTransformer": {"patches": [dict(config)]},
+        "PatchJson6902Transformer": {"patchesJson6902": [dict(config)]},
+        "PatchStrategicMergeTransformer": {"patchesStrategicMerge": [*_texts(config, "paths")]},
+        "ReplacementTransformer": {"replacements": [*_items(config, "replacements")]},
+        "HelmChartInflationGenerator": {"helmCharts": [dict(config)]},
     }
     return parts.get(str(config.get("kind")), {})
 
 
-def _generator_references(generator: Mapping[str, Json]) -> Iterator[str]:
-    for entry in _texts(generator.get("files")):
-        yield entry.partition("=")[2] or entry
-    yield from _texts(generator.get("envs"))
-    yield from _texts([generator.get("env")])
+def _fields(value: object, name: str) -> Iterator[Json]:
+    """The values of a field however it is capitalised: Go's JSON decoder doesn't mind."""
+    if isinstance(value, Mapping):
+        folded = name.casefold()
+        yield from (found for field, found in value.items() if field.casefold() == folded)
 
 
-def _texts(value: Json) -> list[str]:
-    return [item for item in value if isinstance(item, str) and item] if isinstance(value, list) else []
+def _texts(value: object, name: str) -> Iterator[str]:
+    """The texts of a field, which is one or a list of them."""
+    for found in _fields(value, name):
+        yield from (
+            item for item in (found if isinstance(found, list) else [found]) if isinstance(item, str) and item
+        )
 
 
-def _mappings(value: Json) -> list[dict[str, Json]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _items(value: object, name: str) -> Iterator[dict[str, Json]]:
+    for found in _fields(value, name):
+        yield from (
+            item for item in (found if isinstance(found, list) else [found]) if isinstance(item, dict)
+        )
 
 
 def _overlay(folder: Path, target: str, options: KustomizeOptions) -> str:

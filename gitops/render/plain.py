@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gitops.core.model import Rendered
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.render_options import PlainOptions
-from gitops.render.errors import problems_of
+from gitops.render.errors import RenderError
 from gitops.render.globs import matches
 from gitops.render.json_reader import read_json
 from gitops.render.limits import Budget
@@ -31,7 +31,7 @@ def render_plain(files: SentFiles, path: str, options: PlainOptions, budget: Bud
             for document in reader(data, shown, budget):
                 _add(collector, document, shown, marked=marked)
         except GitopsError as error:
-            if error.problem.reason is not Reason.INVALID_MANIFEST or len(problems_of(error)) > 1:
+            if error.problem.reason is not Reason.INVALID_MANIFEST or isinstance(error, RenderError):
                 raise
             collector.report(error.problem)
     return collector.finish()

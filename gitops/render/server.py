@@ -7,13 +7,11 @@ start of a request, so that nothing hostile is ever parsed here.
 import errno
 import os
 import select
-import shutil
 import signal
 import socket
 import stat
 import struct
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.render.child import OUT_OF_MEMORY, REPLIED, run_child
+from gitops.render.folders import make_folder, remove_folder, remove_leftovers
 from gitops.render.limits import MEBIBYTE, exceeded
 from gitops.render.protocol import PREFIX, Prefix, decode_prefix, encode_problems
 from gitops.render.sandbox import become_subreaper
@@ -67,6 +66,7 @@ class Server:
     def serve(self, lives: Callable[[], bool], lifeline: int | None) -> None:
         """Run until stopped, or until `lifeline` is readable and `lives` says no."""
         become_subreaper()
+        remove_leftovers()
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only its wake-up counts
         try:
@@ -145,7 +145,7 @@ class Server:
     def _start_waiting(self) -> None:
         while self._waiting and len(self._jobs) < self._max_concurrent:
             connection, prefix = self._waiting.popleft()
-            folder = Path(tempfile.mkdtemp(prefix="render-"))
+            folder = make_folder()
             reading, replying = os.pipe()
             parent = os.getpid()
             pid = os.fork()
@@ -206,7 +206,7 @@ class Server:
         if not replied and code != REPLIED:
             _send_error(job.connection, _death(job, code, peak))
         job.connection.close()
-        shutil.rmtree(job.folder, ignore_errors=True)
+        remove_folder(job.folder)
 
     def _end_all(self) -> None:
         for job in self._jobs.values():
@@ -214,7 +214,7 @@ class Server:
         for job in self._jobs.values():
             os.waitpid(job.pid, 0)
             job.connection.close()
-            shutil.rmtree(job.folder, ignore_errors=True)
+            remove_folder(job.folder)
         self._jobs.clear()
         self._kill_orphans()
 

@@ -1,6 +1,5 @@
 """A renderer process for the whole run, with the real tools, and trees on disk to render."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +91,12 @@ def render(client: RendererClient, tmp_path: Path) -> Render:
 
 
 @pytest.fixture
+def link() -> type[Link]:
+    """Makes a symbolic link's entry of a tree from its target."""
+    return Link
+
+
+@pytest.fixture
 def failure(render: Render) -> Callable[..., Any]:
     """Like `render`, for what has to fail: returns the RenderError."""
 
@@ -109,6 +114,6 @@ def write(folder: Path, files: Files) -> None:
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Link):
-            os.symlink(content.target, place)
+            place.symlink_to(content.target)
         else:
             place.write_bytes(content.encode() if isinstance(content, str) else content)
