@@ -1,5 +1,9 @@
-"""Generates install.yaml from the chart, for people without Helm: `python manifests/build.py`."""
+"""Generates install.yaml from the chart, for people without Helm, and the chart's copy of the CRDs.
 
+`python manifests/build.py` writes them; a test compares.
+"""
+
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +12,7 @@ from gitops.local.binaries import ensure
 from gitops.local.progress import Printed
 
 ROOT = Path(__file__).resolve().parents[1]
+CHART = ROOT / "helm" / "gitops"
 TARGET = ROOT / "manifests" / "install.yaml"
 
 _HEAD = """\
@@ -27,7 +32,7 @@ def text() -> str:
     """What install.yaml has to hold: the chart with its defaults, in a namespace that restricts Pods."""
     helm = ensure(["helm"], Printed())["helm"]
     result = subprocess.run(
-        [helm, "template", "gitops", ROOT / "helm" / "gitops", "--namespace=gitops-system"],
+        [helm, "template", "gitops", CHART, "--namespace=gitops-system"],
         check=True,
         capture_output=True,
         text=True,
@@ -35,6 +40,13 @@ def text() -> str:
     return _HEAD + result.stdout
 
 
+def copy_definitions() -> None:
+    """A packaged chart can't hold files from outside its folder."""
+    for source in sorted((ROOT / "manifests" / "crds").glob("*.yaml")):
+        shutil.copyfile(source, CHART / "files" / "crds" / source.name)
+
+
 if __name__ == "__main__":
+    copy_definitions()
     TARGET.write_text(text(), encoding="utf-8")
     sys.stdout.write(f"wrote {TARGET.relative_to(ROOT)}\n")

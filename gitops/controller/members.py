@@ -46,9 +46,9 @@ class Members:
             if resource.group_kind not in self._reflectors:
                 self._start(resource)
         waiting = [
-            asyncio.create_task(self._reflectors[one.group_kind][0].synced.wait())
+            asyncio.create_task(self._reflectors[one.group_kind][0].answered.wait())
             for one in wanted
-            if not self._reflectors[one.group_kind][0].synced.is_set()
+            if not self._reflectors[one.group_kind][0].answered.is_set()
         ]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=_SYNC_TIMEOUT)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gitops.api.status import Status
 from gitops.controller.execute import Manifests
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
@@ -62,6 +63,8 @@ class Target:
 class Memory:
     """The state of one Application between passes; times are those of the monotonic clock."""
 
+    uid: str = ""  # of the Application: one of the same name is another one
+    status: Status | None = None  # as we wrote it last
     target: Target | None = None
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for

@@ -38,6 +38,7 @@ log = logs.get("reconcile")
 
 # Objects whose definition isn't served yet: the watch on definitions tells; this is only a safety net.
 _DEFINITION_WAIT = 10.0
+_SOON = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Reconciler:
             if done.target:
                 await self._sync(done, self.client.as_account(account), memory)
         except GitopsError as error:
+            if error.problem.reason is Reason.CHANGED_MEANWHILE:
+                return _SOON  # the Application itself: its event is on the way
             done.problems.append(error.problem)
         await self.reporter.report(done, memory)
         return self._next(done, memory)
@@ -289,7 +292,7 @@ class Reconciler:
         """When to look again if nothing happens before."""
         now = time.monotonic()
         if any(outcome.turn is Turn.AGAIN for outcome in done.outcomes):
-            return 0.05
+            return _SOON
         if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
             return _DEFINITION_WAIT
         if failures(done.problems):

@@ -93,7 +93,7 @@ class Reporter:
         status = _status(done, findings, counts, memory, now)
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
-        await self._write(done.app, status)
+        await self._write(done.app, status, memory)
 
     def _findings(self, done: Pass, counts: _Counts, memory: Memory) -> Findings:
         app = done.app
@@ -115,6 +115,7 @@ class Reporter:
             waits_for=done.waits,
             deadline_exceeded=bool(done.waits) and idle >= app.spec.sync.progress_deadline_seconds,
             suspended=app.spec.suspend,
+            deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
         )
 
@@ -192,9 +193,9 @@ class Reporter:
         self._metrics.conditions(namespace, name, {one.type: one.status for one in status.conditions})
         self._metrics.objects(namespace, name, counts.states)
 
-    async def _write(self, app: Application, status: Status) -> None:
+    async def _write(self, app: Application, status: Status, memory: Memory) -> None:
         document = status.to_json()
-        before = app.status.to_json()
+        before = (memory.status or app.status).to_json()
         if document == before:
             return
         # A merge patch keeps what it doesn't name: what is no longer there is said as null.
@@ -208,7 +209,9 @@ class Reporter:
             content_type=MERGE_PATCH,
             label="applications/status",
         )
-        if not reply.ok and reply.status != 404:
+        if reply.ok:
+            memory.status = status
+        elif reply.status != 404:
             log.warning("status not written", status=reply.status, error=reply.failure.get("message"))
 
 
@@ -272,6 +275,8 @@ def _count(done: Pass) -> _Counts:
 
 
 def _waits_for(done: Pass, counts: _Counts, *, settled: bool) -> str:
+    if done.app.metadata.deletion_timestamp:
+        return f"{len(done.members)} objects are left"
     if done.target is None:
         return ""
     unserved = [one.key for one in done.target.wanted.values() if one.unserved]
@@ -290,7 +295,8 @@ def _waits_for(done: Pass, counts: _Counts, *, settled: bool) -> str:
 
 
 def _status(done: Pass, findings: Findings, counts: _Counts, memory: Memory, now: datetime) -> Status:
-    app, before = done.app, done.app.status
+    # What we wrote last counts, also before the watch has shown it to us.
+    app, before = done.app, memory.status or done.app.status
     generation = app.metadata.generation
     conditions = []
     for one in judge(findings):

@@ -193,7 +193,7 @@ class Controller:
                 self._queue.done(key)
 
     async def _pass(self, key: AppKey) -> None:
-        memory = self._memories.setdefault(key, Memory())
+        memory = self._memory(key)
         began = time.monotonic()
         try:
             async with asyncio.timeout(_LONGEST_PASS):
@@ -211,6 +211,13 @@ class Controller:
         if self._registry.get(key) is None:
             self._forget(key)
 
+    def _memory(self, key: AppKey) -> Memory:
+        app = self._registry.get(key)
+        memory = self._memories.get(key)
+        if memory is None or (app and memory.uid != app.metadata.uid):
+            memory = self._memories[key] = Memory(uid=app.metadata.uid if app else "")
+        return memory
+
     def _fail(self, key: AppKey, memory: Memory, began: float) -> None:
         memory.backoff = memory.backoff.failed(time.monotonic(), 0.5)
         self.metrics.reconciled("failed", time.monotonic() - began)
@@ -221,7 +228,17 @@ class Controller:
             await asyncio.sleep(_TIDY)
             kinds = {kind for app in self._registry.all() for kind in self._registry.kinds_of(app)}
             self._members.keep_only(kinds)
-            await self._sources.tidy()
+            await self._sources.tidy(self._commits_in_use())
+
+    def _commits_in_use(self) -> set[str]:
+        used = {memory.attempted for memory in self._memories.values()}
+        for app in self._registry.all():
+            if app.status.revision and app.status.revision.applied:
+                used.add(app.status.revision.applied)
+        for memory in self._memories.values():
+            if memory.target:
+                used.add(memory.target.commit.sha)
+        return used - {""}
 
     def _hung(self) -> str:
         """A pass that is under way for far too long: kubelet restarts us."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,10 +110,15 @@ class Sources:
                     source.task.cancel()
                 del self._sources[key]
 
-    async def tidy(self) -> None:
-        """Delete mirrors that nobody uses."""
-        used = [source.mirror.folder for source in self._sources.values()]
-        await self._in_thread(remove_unused, self._settings.cache, used)
+    async def tidy(self, commits: Collection[str]) -> None:
+        """Delete mirrors that nobody uses, and from the others all commits but these."""
+        used = [source.mirror for source in self._sources.values()]
+        await self._in_thread(remove_unused, self._settings.cache, [mirror.folder for mirror in used])
+        for mirror in used:
+            try:
+                await self._in_thread(mirror.tidy, commits)
+            except GitopsError as error:
+                log.warning("mirror not tidied", host=mirror.url.host, error=str(error))
 
     async def close(self) -> None:
         tasks = [source.task for source in self._sources.values() if source.task]

@@ -61,8 +61,9 @@ def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Paren
             continue
         application = application_of(name)
         dead = application is not None and applyset_id(*application) not in parents.applications
+        by_hand = name.startswith(_HAND_MANAGERS) and name not in _RIVALS  # Flux's is a "helm-controller"
         gitops_tool = policy is AdoptPolicy.ALWAYS and name in _RIVALS
-        if name.startswith(_HAND_MANAGERS) or dead or gitops_tool:
+        if by_hand or dead or gitops_tool:
             names.append(name)
     return tuple(names)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_DOUBLINGS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -12,7 +14,8 @@ class Backoff:
 
     def failed(self, now: float, jitter: float, *, first: float = 1.0, longest: float = 300.0) -> "Backoff":
         """One more failure. `jitter` in [0, 1) spreads the delay between half and the whole of it."""
-        delay = min(first * 2.0**self.attempts, longest)
+        # Beyond some thousand doublings a float overflows, and failures can go on for days.
+        delay = min(first * 2.0 ** min(self.attempts, _DOUBLINGS), longest)
         return Backoff(self.attempts + 1, now + delay * (0.5 + jitter / 2))
 
 

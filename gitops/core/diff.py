@@ -64,8 +64,13 @@ def without_noise(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """All fields that differ, sorted by path; a thing that comes or goes whole is one change."""
-    tree = DeepDiff(_keyed(before), _keyed(after), view="tree", threshold_to_diff_deeper=0)
+    """All fields that differ, sorted by path; a thing that comes or goes whole is one change.
+
+    A list whose items are the same but stand in another order is one change, from names to names.
+    """
+    left, right = _keyed(before), _keyed(after)
+    # Without the last option, keys like `__init__.py` would be taken for Python's own and skipped.
+    tree = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
     changes = [
         Change(
             tuple(item.path(output_format="list")),
@@ -75,6 +80,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cha
         for items in tree.values()
         for item in items
     ]
+    changes += _reordered(left, right, ())
     return sorted(changes, key=lambda change: change.pointer)
 
 
@@ -97,7 +103,28 @@ def _candidates(items: list[Any]) -> Iterator[tuple[str, ...]]:
     for name in _ITEM_KEYS:
         if all(isinstance(item.get(name), str | int) for item in items):
             yield (name,)
-            yield (name, "protocol")
+            if all(isinstance(item.get("protocol", ""), str) for item in items):
+                yield (name, "protocol")
+
+
+def _reordered(before: Any, after: Any, path: tuple[Segment, ...]) -> Iterator[Change]:
+    """Aligned lists whose common items stand in another order, which the alignment itself hides."""
+    if isinstance(before, list) and isinstance(after, list):
+        for index, (left, right) in enumerate(zip(before, after, strict=False)):
+            yield from _reordered(left, right, (*path, index))
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return
+    common = [key for key in before if key in after]
+    if common and isinstance(common[0], tuple):
+        there = [key for key in after if key in before]
+        if there != common:
+            yield Change(path, [_name(key) for key in common], [_name(key) for key in there])
+    for key in common:
+        yield from _reordered(before[key], after[key], (*path, key))
+
+
+def _name(key: tuple[tuple[str, Any], ...]) -> str:
+    return "/".join(str(value) for _, value in key)
 
 
 def _plain(value: Any) -> Any:

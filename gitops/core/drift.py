@@ -59,7 +59,10 @@ def _owns(fields: Mapping[str, Any], path: tuple[Segment, ...]) -> bool:
     for segment, below in fields.items():
         if not segment.startswith("k:"):
             continue
+        # The server's keys need not be the reader's (a Service's ports: number and protocol, not name):
+        # what an item doesn't say of itself fits everything.
         item = orjson.loads(segment[2:])
-        if all(item.get(name, value) == value for name, value in wanted.items()):
-            return not below or _owns(below, rest)
+        fits = all(item.get(name, value) == value for name, value in wanted.items())
+        if fits and (not below or _owns(below, rest)):
+            return True
     return False

@@ -65,15 +65,19 @@ def assess(obj: Object) -> Health:
     kind = GroupKind(group, str(obj.get("kind", "")))
     if kind in _METADATA_ONLY:
         return HEALTHY
-    status = obj.get("status") or {}
-    observed = status.get("observedGeneration")
+    status = obj.get("status")
+    if status is not None and not isinstance(status, Mapping):
+        return HEALTHY  # a custom resource may call anything its status
+    observed = (status or {}).get("observedGeneration")
     if isinstance(observed, int) and observed < metadata.get("generation", 0):
         return progressing("the newest generation has not been observed by its controller")
     return _RULES.get(kind, _by_conditions)(obj)
 
 
 def _conditions(obj: Object) -> dict[str, Mapping[str, Any]]:
-    found = (obj.get("status") or {}).get("conditions") or []
+    found = (obj.get("status") or {}).get("conditions")
+    if not isinstance(found, list):
+        return {}
     return {str(one.get("type")): one for one in found if isinstance(one, Mapping)}
 
 
@@ -245,10 +249,6 @@ def _api_service(obj: Object) -> Health:
     return HEALTHY if available else progressing("its availability is not known yet")
 
 
-def _always(_: Object) -> Health:
-    return HEALTHY
-
-
 def _by_conditions(obj: Object) -> Health:
     """Any other kind, by the API conventions for conditions (as kstatus reads them)."""
     conditions = _conditions(obj)
@@ -278,12 +278,10 @@ _RULES: dict[GroupKind, Callable[[Object], Health]] = {
     GroupKind("", "Namespace"): _namespace,
     GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
     GroupKind("apiregistration.k8s.io", "APIService"): _api_service,
-    # An autoscaler or a budget that has nothing to act on yet does not hold up a sync.
-    GroupKind("autoscaling", "HorizontalPodAutoscaler"): _always,
-    GroupKind("policy", "PodDisruptionBudget"): _always,
-    GroupKind("networking.k8s.io", "Ingress"): _always,
 }
 
+# Their metadata says all. An autoscaler or a budget that has nothing to act on yet, or an Ingress without
+# an address, does not hold up a sync.
 _METADATA_ONLY = frozenset(
     {
         GroupKind("", "ConfigMap"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gitops.api.group import APPROVE_ANNOTATION
 from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
 from gitops.core.identity import Owner, digest
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
@@ -248,9 +249,11 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     # A desired object that couldn't be placed (its kind is unknown now) is still desired.
     unplaced = {problem.key for problem in situation.unplannable if problem.key}
     names = {(key.group, key.kind, key.name) for key in unplaced}
-    desired_uids = {
-        seen.uid for key in situation.wanted if (seen := _member(situation, key) or members.get(key))
-    }
+    desired_uids = {members[key].uid for key in situation.wanted if key in members}
+    looks = situation.inventory.looks
+    desired_uids.update(
+        look.observed.uid for key in situation.wanted if isinstance(look := looks.get(key), Live)
+    )
     steps: list[Step] = []
     for key, seen in members.items():
         if key in situation.wanted or (key.group, key.kind, key.name) in names or seen.deleting:
@@ -263,6 +266,15 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
     if whole:
         steps = [_kept(step, whole) if step.acts else step for step in steps]
+    elif not desired and not situation.policy.prune.approved:
+        whole = Problem(
+            Reason.EMPTY_RENDER,
+            "the revision has no objects",
+            Blame.REPOSITORY,
+            "spec.source.path",
+            f"correct the path, or add manifests; if it is meant, annotate the Application with "
+            f"{APPROVE_ANNOTATION}: <revision>",
+        )
     return tuple(steps), (whole,) if whole else ()
 
 

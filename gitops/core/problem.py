@@ -35,6 +35,7 @@ class Reason(StrEnum):
     RESERVED_METADATA = "ReservedMetadata"
     UNSAFE_PATH = "UnsafePath"
     RENDER_FAILED = "RenderFailed"
+    EMPTY_RENDER = "EmptyRender"
     RENDER_TIMEOUT = "RenderTimeout"
     RENDER_LIMIT_EXCEEDED = "RenderLimitExceeded"
     RENDERER_UNAVAILABLE = "RendererUnavailable"

@@ -64,6 +64,7 @@ class Reflector:
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
+        self.answered = asyncio.Event()  # listed for the first time, or failed to
         self.restarts = 0
         self._client = client
         self._sink = sink
@@ -84,14 +85,18 @@ class Reflector:
             except _Gone:
                 log.debug("watch starts over", resource=self.resource.plural)
             except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
-                self._sink.failed(self.resource, 0, str(error) or type(error).__name__)
+                self._failed(0, str(error) or type(error).__name__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except _Refused as refusal:
-                self._sink.failed(self.resource, refusal.status, str(refusal))
+                self._failed(refusal.status, str(refusal))
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
                 pause = min(pause * 2, _LONGEST_PAUSE)
             self.restarts += 1
+
+    def _failed(self, status: int, message: str) -> None:
+        self._sink.failed(self.resource, status, message)
+        self.answered.set()
 
     async def _list(self) -> str:
         """List all pages; only a complete list replaces what is known. Returns its version."""
@@ -114,6 +119,7 @@ class Reflector:
             params = {**self._params, "limit": _PAGE, "continue": token}
         self._sink.replaced(self.resource, objects)
         self.synced.set()
+        self.answered.set()
         return str(page["metadata"]["resourceVersion"])
 
     async def _follow(self, version: str) -> None:

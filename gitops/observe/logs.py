@@ -71,6 +71,9 @@ def configure(level: str = "info", style: Style | None = None, stream: TextIO | 
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(number)
+    # GitPython logs whole command lines, asyncio its selector: of use to them alone.
+    for noisy in ("git", "asyncio", "kubernetes"):
+        logging.getLogger(noisy).setLevel(max(number, logging.INFO))
 
 
 def get(name: str) -> Logger:

@@ -87,6 +87,11 @@ _RENDERING = {
         "Copy what it leads to into the repository.",
         Blame.REPOSITORY,
     ),
+    Reason.EMPTY_RENDER: Explanation(
+        "The path holds no manifests. Nothing is deleted because of it.",
+        "Correct spec.source.path, or add manifests; to have no objects on purpose, approve the revision.",
+        Blame.REPOSITORY,
+    ),
     Reason.RENDER_FAILED: Explanation(
         "Helm or Kustomize ended with an error; its own words are in the message.",
         "Run `gitops render` on the folder: it does the same on your machine.",

@@ -22,11 +22,18 @@ _QUEUE_SECONDS = 900.0  # other renders go first; more than this means that it h
 _METADATA_BYTES = 16 * MEBIBYTE  # what a reply may have on top of the objects' bytes
 
 
+class _BrokeOffError(GitopsError):
+    """The connection was lost in the middle of a render."""
+
+    def __init__(self) -> None:
+        super().__init__(unavailable("the renderer broke off in the middle of a render").problem)
+
+
 class RendererClient:
     """Asks the renderer that listens at `socket_path`. Any number of requests at a time."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._socket_path = socket_path
+        self.socket_path = socket_path
         self._version: str | None = None
 
     async def render(self, request: RenderRequest) -> Done | NeedPaths:
@@ -54,6 +61,15 @@ class RendererClient:
         return self._version
 
     async def _ask(self, message: list[bytes], *, seconds: float, longest: int) -> Done | NeedPaths | str:
+        try:
+            return await self._ask_once(message, seconds=seconds, longest=longest)
+        except _BrokeOffError:
+            # It was restarted: a render changes nothing, so it can be asked again.
+            return await self._ask_once(message, seconds=seconds, longest=longest)
+
+    async def _ask_once(
+        self, message: list[bytes], *, seconds: float, longest: int
+    ) -> Done | NeedPaths | str:
         reader, writer = await self._connect()
         try:
             async with asyncio.timeout(seconds):
@@ -68,7 +84,7 @@ class RendererClient:
         except TimeoutError as error:
             raise unavailable(f"the renderer gave no answer within {seconds:g} s") from error
         except (OSError, EOFError, ValueError) as error:
-            raise unavailable("the renderer broke off in the middle of a render") from error
+            raise _BrokeOffError from error
         finally:
             writer.close()
         if isinstance(reply, GitopsError):
@@ -80,7 +96,7 @@ class RendererClient:
         until = loop.time() + _CONNECT_SECONDS
         while True:
             try:
-                return await asyncio.open_unix_connection(str(self._socket_path))
+                return await asyncio.open_unix_connection(str(self.socket_path))
             except OSError as error:
                 if loop.time() >= until:
                     raise unavailable(f"the renderer can't be reached: {error.strerror}") from error

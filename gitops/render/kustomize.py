@@ -147,7 +147,7 @@ class _Closure:
                     yield from self._plugin_references(entry, shown, folder)
         for field in _WITH_PATH:
             for item in _items(kustomization, field):
-                yield from _texts(openapi, "path")
+                yield from _texts(item, "path")
         for field in _GENERATORS:
             for item in _items(kustomization, field):
                 yield from (entry.partition("=")[2] or entry for entry in _texts(item, "files"))

@@ -22,7 +22,7 @@ WORDS: dict[str, Json] = {
 NUMERIC_START = frozenset("0123456789+-.")
 
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_DOTTED = re.compile(r"\.[0-9]+([eE][-+]?[0-9]+)?", re.ASCII)
+_DOTTED = re.compile(r"\.[0-9](_?[0-9])*([eE][-+]?[0-9](_?[0-9])*)?", re.ASCII)
 _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))",
     re.ASCII,
@@ -35,7 +35,7 @@ _INT64 = 1 << 63
 def number(text: str) -> Json:
     """The number that `text` (starting with one of NUMERIC_START) is, else `text` itself."""
     if text[0] == ".":
-        # go-yaml gives this case to ParseFloat as it stands, with no underscores taken out.
+        # go-yaml gives this case to ParseFloat as it stands, which wants a digit around each underscore.
         return _float(text) if _DOTTED.fullmatch(text) else text
     plain = text.replace("_", "") if "_" in text else text
     if found := _INTEGER.fullmatch(plain):
@@ -64,7 +64,7 @@ def _float(text: str) -> Json:
 
 def integral(value: float) -> int | float:
     """An integer where the API server would decode one: 1.0 is written as 1 in JSON."""
-    if value.is_integer() and -_INT64 <= value < _INT64:
+    if value.is_integer() and -_INT64 < value < _INT64:
         return int(value)
     return value
 

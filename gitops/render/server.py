@@ -77,6 +77,8 @@ class Server:
                 self._accept(events)
                 self._hang_up(events)
                 self._reap()
+                if self._woken in events:
+                    self._end_orphans()
                 self._expire()
                 self._start_waiting()
         finally:
@@ -183,10 +185,9 @@ class Server:
             _kill_group(job.pid)
             _, status, usage = os.wait4(job.pid, 0)
             del self._jobs[job.pid]
-            self._kill_orphans()
             self._finish(job, os.waitstatus_to_exitcode(status), _bytes_of(usage.ru_maxrss))
 
-    def _kill_orphans(self) -> None:
+    def _end_orphans(self) -> None:
         """A process that left its group comes back to us as the subreaper: end it too."""
         for pid in _children():
             if pid not in self._jobs:
@@ -216,7 +217,7 @@ class Server:
             job.connection.close()
             remove_folder(job.folder)
         self._jobs.clear()
-        self._kill_orphans()
+        self._end_orphans()
 
 
 def listen(path: Path) -> socket.socket:
@@ -242,9 +243,11 @@ def _death(job: _Job, code: int, peak: int) -> GitopsError:
         return fail(Reason.RENDER_TIMEOUT, message, Blame.REPOSITORY, advice=advice)
     if code == OUT_OF_MEMORY or peak > job.prefix.memory_bytes * _NEARLY_ALL:
         return exceeded(f"the render needs more than {job.prefix.memory_bytes // MEBIBYTE} MiB of memory")
-    ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    message = f"the process of the render {ended}"
-    return fail(Reason.RENDER_FAILED, message, Blame.OURSELVES, advice="its standard error says more")
+    if code < 0:
+        message = f"the process of the render was ended by {signal.Signals(-code).name}"
+        return fail(Reason.RENDER_FAILED, message, Blame.OURSELVES)
+    message = f"the process of the render ended with code {code}"
+    return fail(Reason.INTERNAL_ERROR, message, Blame.OURSELVES, advice="the renderer's log says where")
 
 
 def _send_error(connection: socket.socket, error: GitopsError) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,9 +192,12 @@ class Place:
 
     async def drift(self, obj: Obj, owner: Owner = SHOP) -> Drift:
         """What a dry run says about a member: the comparison of the real code."""
-        live = await self.get(obj)
-        dry = await self.reapply(obj, owner, dry_run=True)
-        return compare(self.key(obj), live, dry, owner.manager)
+        while True:
+            live = await self.get(obj)
+            dry = await self.reapply(obj, owner, dry_run=True)
+            # Controllers write too; two answers compare only at the same resourceVersion.
+            if live["metadata"]["resourceVersion"] == dry["metadata"]["resourceVersion"]:
+                return compare(self.key(obj), live, dry, owner.manager)
 
     def verdict(self, obj: Obj, reply: Reply) -> Verdict:
         assert not reply.ok, "the server didn't refuse it"
@@ -235,4 +238,13 @@ async def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Non
         if condition():
             return
         await asyncio.sleep(0.05)
+    raise AssertionError(f"still not so after {seconds:.0f} s")
+
+
+async def eventually_async(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+    """Wait until a condition that has to be asked for holds."""
+    for _ in range(int(seconds / 0.1)):
+        if await condition():
+            return
+        await asyncio.sleep(0.1)
     raise AssertionError(f"still not so after {seconds:.0f} s")

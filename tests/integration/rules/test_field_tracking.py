@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gitops.core.diff import without_noise
+from gitops.core.fields import merge_managers
 from gitops.kube.client import MERGE_PATCH
 from tests.integration.rules.support import (
     SHOP,
@@ -170,18 +172,49 @@ async def test_a_foreign_change_shows_in_our_entry(shared_place: Place, name: st
     assert digest_of(before) != digest_of(after)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+# The values are all as we applied them here: only the ownership is to be won back.
+ONLY_OWNERSHIP = {"a PUT that clears managedFields"}
+
+# The foreign value stays beside ours where the server merges, and both together are invalid.
+INVALID_TOGETHER = {"a valueFrom swapped", "a container port edited", "a service port edited"}
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES.keys() - ONLY_OWNERSHIP - INVALID_TOGETHER))
 async def test_a_dry_run_finds_a_foreign_change_and_an_apply_takes_it_back(
     shared_place: Place, name: str
 ) -> None:
-    if name in ("a value edited under our own name", "a PUT that clears managedFields"):
-        pytest.skip("the one has no earlier value in an entry, the other no differing value")
     before, _ = await rewritten(shared_place, CHANGES[name])
     drift = await shared_place.drift(CHANGES[name].obj)
     assert drift.paths, drift
     healed = await shared_place.reapply(CHANGES[name].obj)
     assert fields_of(healed) == fields_of(before)
     assert not (await shared_place.drift(CHANGES[name].obj)).acts
+
+
+async def test_a_dry_run_finds_a_lost_ownership_though_all_values_agree(place: Place) -> None:
+    await rewritten(place, CHANGES["a PUT that clears managedFields"])
+    drift = await place.drift(config_map("m"))
+    assert (drift.paths, drift.reclaim) == ((), True)
+    await place.reapply(config_map("m"))
+    assert not (await place.drift(config_map("m"))).acts
+
+
+@pytest.mark.parametrize("name", sorted(INVALID_TOGETHER))
+async def test_a_foreign_value_that_is_invalid_beside_ours_is_healed_by_taking_its_manager_over(
+    place: Place, name: str
+) -> None:
+    """A forced apply alone is refused: it doesn't remove what another manager owns."""
+    obj = CHANGES[name].obj
+    before, after = await rewritten(place, CHANGES[name])
+    uid = after["metadata"]["uid"]
+    refused = await place.try_apply(changed(obj, "metadata.uid", uid), force=True, dry_run=True)
+    assert refused.status == 422
+    api_version = place.resource(obj).api_version
+    merged = merge_managers(after["metadata"]["managedFields"], ["somebody"], SHOP.manager, api_version)
+    await place.json_patch(obj, [{"op": "replace", "path": "/metadata/managedFields", "value": merged}])
+    healed = await place.reapply(obj)
+    assert fields_of(healed) == fields_of(before)
+    assert without_noise(healed)["spec"] == without_noise(before)["spec"]
 
 
 UNSEEN: dict[str, Foreign] = {

@@ -1,0 +1,74 @@
+"""What the demo prints: headings, commands, what they showed and how long it took, on 80 columns."""
+
+import textwrap
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+WIDTH = 80
+_INDENT = "   "
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Writes to the terminal or, without colours, to a pipe."""
+
+    console: Console
+
+    def heading(self, title: str) -> None:
+        """Begin a step."""
+        self._line(f"\n{title}", "bold")
+
+    def say(self, text: str) -> None:
+        """Print a sentence, wrapped."""
+        self._line(_wrapped(text), "")
+
+    def command(self, text: str) -> None:
+        """Print a command as the reader could type it."""
+        self._line(f"{_INDENT}$ {text}", "cyan")
+
+    def output(self, text: str) -> None:
+        """Print what a command said, as it said it."""
+        self._line(textwrap.indent(text.rstrip(), _INDENT), "dim")
+
+    def quote(self, text: str) -> None:
+        """Print a message of the controller, wrapped and set off from our own words."""
+        self._line(_wrapped(text, "  | "), "dim")
+
+    def done(self, text: str) -> None:
+        """Say what was seen to be so."""
+        body = textwrap.fill(
+            text, WIDTH, initial_indent=f" {_TICK} ", subsequent_indent=_INDENT, break_on_hyphens=False
+        )
+        line = Text(body)
+        line.stylize("bold green", 1, 1 + len(_TICK))
+        self.console.print(line, soft_wrap=True)
+
+    def _line(self, text: str, style: str) -> None:
+        # Without soft_wrap Rich would break commands, which then can't be copied.
+        self.console.print(Text(text, style=style), soft_wrap=True)
+
+
+_TICK = "✓"
+
+
+def _wrapped(text: str, mark: str = "") -> str:
+    indent = _INDENT + mark
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def duration(seconds: float) -> str:
+    """`84 ms`, `3.4 s`, `2 min 5 s`."""
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,0 +1,135 @@
+"""The controller as its users run it: a process of its own, with a port, a cache and a log."""
+
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gitops.local import processes
+from gitops.local.processes import Process
+from tests.support.wait import wait_for
+
+HOME = "gitops-tests"
+COMMAND = str(Path(sys.executable).with_name("gitops"))
+
+
+@dataclass(slots=True)
+class Controller:
+    """One controller of the whole cluster: never start two at a time."""
+
+    kubeconfig: Path
+    folder: Path
+    tools: Mapping[str, Path]
+    options: Sequence[str] = ()
+    port: int = 0
+    _process: Process | None = None
+    _starts: int = field(default=0)
+
+    def start(self) -> "Controller":
+        """Start it, and return when it is ready."""
+        self.launch()
+        wait_for(lambda: self.is_ready, "the controller is ready", timeout=60, state=self.logs)
+        return self
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        assert self._process is None, "it runs already"
+        self.port = processes.free_ports(1)[0]
+        self._starts += 1
+        command = [
+            COMMAND,
+            "controller",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--namespace={HOME}",
+            f"--cache={self.folder / 'cache'}",
+            f"--listen=127.0.0.1:{self.port}",
+            "--least-interval=0.5",
+            "--log-format=json",
+            *(f"--{name}={self.tools[name]}" for name in ("helm", "kustomize")),
+            *self.options,
+        ]
+        self._process = processes.start("gitops controller", command, self.log)
+
+    @property
+    def log(self) -> Path:
+        """The log of the newest start."""
+        return self.folder / f"controller-{self._starts}.log"
+
+    def logs(self) -> str:
+        """The log lines of the newest start."""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        assert self._process, "it doesn't run"
+        return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        assert self._process, "it doesn't run"
+        self._process.check()
+        try:
+            with self._open("/readyz"):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _open(self, path: str) -> "urllib.request._UrlopenRet":
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return direct.open(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+
+    def exposition(self) -> str:
+        """What Prometheus reads."""
+        with self._open("/metrics") as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of all series of this sample that have these labels; 0 if there is none."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.exposition())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def requests(self) -> dict[tuple[str, str, str], float]:
+        """Requests to the API server so far, by verb, resource and code; watches are not among them."""
+        return {
+            (sample.labels["verb"], sample.labels["resource"], sample.labels["code"]): sample.value
+            for family in text_string_to_metric_families(self.exposition())
+            for sample in family.samples
+            if sample.name == "gitops_kube_requests_total"
+        }
+
+    def terminate(self, deadline: float) -> int:
+        """SIGTERM; the exit code. An AssertionError if it lives longer than `deadline` seconds."""
+        process = self._take()
+        process.popen.send_signal(signal.SIGTERM)
+        try:
+            return process.popen.wait(deadline)
+        except subprocess.TimeoutExpired:
+            process.stop(0)
+            raise AssertionError(f"still running {deadline:g} s after SIGTERM") from None
+
+    def kill(self) -> None:
+        """SIGKILL to the controller alone, as an OOM kill does it; its children have to notice."""
+        process = self._take()
+        process.popen.kill()
+        process.popen.wait()
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        if self._process:
+            self._take().stop()
+
+    def _take(self) -> Process:
+        process, self._process = self._process, None
+        assert process, "it doesn't run"
+        return process
