@@ -269,3 +269,17 @@ def status(
             color=wants_color(no_color),
         )
     )
+
+
+@app.command()
+def demo(
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+) -> None:
+    """Run a cluster, a Git server and the controller on this machine, and show what gitops does.
+
+    Example: gitops demo
+    """
+    from gitops.cli.demo import run as work
+    from gitops.cli.diff import wants_color
+
+    raise typer.Exit(work(color=wants_color(no_color)))

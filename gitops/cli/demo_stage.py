@@ -1,6 +1,7 @@
 """Where the demo plays: a control plane, a Git server, the controller, and a shell that knows them all."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from gitops.api import crd
 from gitops.api.group import CRD_NAME
 from gitops.cli.demo_page import WIDTH, Page, duration
 from gitops.cli.demo_watch import LIMIT, Watch, missed
-from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.problem import Blame, Reason, fail
 from gitops.local import processes
 from gitops.local.binaries import cache_folder, ensure
 from gitops.local.controlplane import PROGRAMS, ControlPlane
@@ -143,8 +144,8 @@ def _shell(folder: Path, binaries: Mapping[str, Path]) -> dict[str, str]:
     command = programs / "gitops"
     # Where the installed script is, nobody knows; the interpreter that runs us knows the package.
     command.write_text(
-        f"#!/bin/sh\nexec '{sys.executable}' -P -c "
-        "'import sys; sys.argv[0] = \"gitops\"; from gitops.cli.entry import main; main()' \"$@\"\n",
+        f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -c "
+        '\'import sys; sys.argv[0] = "gitops"; from gitops.cli.entry import main; main()\' "$@"\n',
         encoding="utf-8",
     )
     command.chmod(0o755)
@@ -154,8 +155,8 @@ def _shell(folder: Path, binaries: Mapping[str, Path]) -> dict[str, str]:
         "KUBECACHEDIR": str(folder / "kubectl-cache"),
         "KUBERC": "off",  # somebody's own defaults for kubectl would change what the demo sees
     }
-    lines = [f"export {name}='{value}'" for name, value in ours.items()]
-    lines.append(f"export PATH='{programs}':\"$PATH\"")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in ours.items()]
+    lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
     (folder / "env").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {
         **os.environ,
@@ -205,7 +206,7 @@ def _controller(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[
     programs = folder / "bin"
     command = [str(programs / "gitops"), "controller"]
     command += ["--kubeconfig", str(folder / "kubeconfig"), "--listen", address]
-    command += ["--cache", str(folder / "cache"), "--least-interval", "1"]
+    command += ["--cache", str(folder / "cache"), "--least-interval", "1", "--log-format", "console"]
     command += ["--helm", str(programs / "helm"), "--kustomize", str(programs / "kustomize")]
     process = processes.start("controller", command, folder / "logs" / "controller.log", environment)
     try:
@@ -221,7 +222,7 @@ def _wait_ready(process: Process, url: str) -> None:
         process.check()
         try:
             fetch(url)
-        except (OSError, GitopsError):
+        except OSError:
             if time.monotonic() > end:
                 raise missed(f"the controller was not ready after {LIMIT:.0f} s") from None
             time.sleep(_POLL_SECONDS)

@@ -13,6 +13,7 @@ from typing import Any, Self
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 
 LIMIT = 120.0  # seconds; a step takes a few, but a machine may be busy with other things
+_PATIENCE = 10.0  # seconds that an Application may be stalled before a step gives up
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,10 @@ class Watch:
 
     _process: subprocess.Popen[str]
     _lines: "queue.SimpleQueue[Seen | None]" = field(default_factory=queue.SimpleQueue)
-    _last: str = ""
+    _last: Seen | None = None
 
     @classmethod
-    def start(
-        cls, kubectl: str, arguments: Sequence[str], path: str, environment: Mapping[str, str]
-    ) -> Self:
+    def start(cls, kubectl: str, arguments: Sequence[str], path: str, environment: Mapping[str, str]) -> Self:
         """Watch the value at a JSONPath of what `kubectl get ARGUMENTS` names."""
         command = [kubectl, "get", *arguments, "--watch", f"--output=jsonpath={path}{{'\\n'}}"]
         watch = cls(
@@ -51,18 +50,26 @@ class Watch:
         return watch
 
     def until(self, what: str, accept: Callable[[str], bool]) -> Seen:
-        """Wait for a line that `accept` likes; raises GitopsError after two minutes without one."""
+        """Wait for a line that `accept` likes, the last one seen included.
+
+        Raises GitopsError after two minutes without one, and sooner where an Application that
+        gave up says nothing new.
+        """
         end = time.monotonic() + LIMIT
-        while True:
+        while self._last is None or not accept(self._last.text):
+            last = self._last.text if self._last else ""
+            why = _stalled(last)
+            left = max(end - time.monotonic(), 0)
             try:
-                seen = self._lines.get(timeout=max(end - time.monotonic(), 0))
+                seen = self._lines.get(timeout=min(_PATIENCE, left) if why else left)
             except queue.Empty:
-                raise missed(f"{what} did not happen within {LIMIT:.0f} s", self._last) from None
+                if why:
+                    raise missed(f"{what} did not happen: {why}") from None
+                raise missed(f"{what} did not happen within {LIMIT:.0f} s", last) from None
             if seen is None:
-                raise missed(f"{what} could not be watched: kubectl has ended", self._last)
-            self._last = seen.text
-            if accept(seen.text):
-                return seen
+                raise missed(f"{what} could not be watched: kubectl has ended", last)
+            self._last = seen
+        return self._last
 
     def __enter__(self) -> Self:
         return self
@@ -91,26 +98,20 @@ def missed(message: str, last: str = "") -> GitopsError:
 
 
 def applied(revision: str) -> Callable[[str], bool]:
-    """Accepts an Application's status (as JSON) that has the revision applied.
-
-    Raises GitopsError at once when the Application gives up on this revision.
-    """
-
-    def accept(text: str) -> bool:
-        status = status_of(text)
-        stalled = condition(status, "Stalled")
-        commits = status.get("revision", {})
-        if stalled and commits.get("attempted") in (None, revision):
-            raise missed(f"the Application is stalled: {stalled['reason']}: {stalled['message']}")
-        return bool(commits.get("applied") == revision)
-
-    return accept
+    """Accepts an Application's status (as JSON) that has the revision applied."""
+    return lambda text: bool(status_of(text).get("revision", {}).get("applied") == revision)
 
 
 def ready(revision: str) -> Callable[[str], bool]:
     """Accepts an Application's status that has the revision applied and everything healthy."""
     has_it = applied(revision)
     return lambda text: has_it(text) and condition(status_of(text), "Ready").get("status") == "True"
+
+
+def _stalled(text: str) -> str:
+    """Why an Application says that nothing will change until somebody acts; empty when it doesn't."""
+    stalled = condition(status_of(text), "Stalled")
+    return f"{stalled['reason']}: {stalled['message']}" if stalled else ""
 
 
 def status_of(text: str) -> dict[str, Any]:

@@ -93,11 +93,12 @@ class Memory:
         """Take in a change from the watch. True: a pass has to look at it."""
         if after is None or before is None:
             return True
-        if self.baseline.get(after.key) != after.digest or after.membership(owner) is not Membership.MEMBER:
-            if after.digest != before.digest:
-                self.seen_drift.setdefault(after.key, now)
-                return True
-            return after.content != before.content
+        in_sync = self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
+        if not in_sync and after.digest != before.digest:
+            self.seen_drift.setdefault(after.key, now)
+            return True
+        if not in_sync and after.content != before.content:
+            return True
         moved = before.generation != after.generation and before.digest == after.digest
         if moved and now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
             self.due_suspects.add(after.key)

@@ -1,5 +1,6 @@
 """One pass over one Application: observe, compare, act, report. Level-triggered; every memory may be lost."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ class Reconciler:
     reporter: Reporter
     teardown: Teardown
     metrics: Metrics
+    slots: asyncio.Semaphore  # how many may talk to the API server at once
     home: str  # the controller's own namespace, where no service account is required
 
     async def reconcile(self, key: AppKey, memory: Memory) -> float | None:
@@ -74,7 +76,8 @@ class Reconciler:
         try:
             done.target = await self.targets.resolve(app, account, memory, done)
             if done.target:
-                await self._sync(done, self.client.as_account(account), memory)
+                async with self.slots:
+                    await self._sync(done, self.client.as_account(account), memory)
         except GitopsError as error:
             if error.problem.reason is Reason.CHANGED_MEANWHILE:
                 return _SOON  # the Application itself: its event is on the way

@@ -35,7 +35,7 @@ from gitops.render.process import RendererProcess
 
 log = logs.get("controller")
 
-_WORKERS = 8
+_AT_ONCE = 8  # Applications that talk to the API server; others may wait for Git meanwhile
 _SHUTDOWN = 8.0
 _LONGEST_PASS = 600.0
 _CALM = 0.2  # status churn of many objects becomes one pass
@@ -150,6 +150,7 @@ class Controller:
             teardown=Teardown(client, self._cluster, self._members, reporter, self._events),
             metrics=metrics,
             home=settings.namespace,
+            slots=asyncio.Semaphore(_AT_ONCE),
         )
 
     async def _start(self, client: Client) -> None:
@@ -159,7 +160,7 @@ class Controller:
         await self._or_stopped(applications.synced.wait())
         self._ready = ""
         log.info("ready", applications=len(self._registry.all()))
-        self._tasks += [asyncio.create_task(self._worker(), name=f"worker {i}") for i in range(_WORKERS)]
+        self._tasks.append(asyncio.create_task(self._dispatch(), name="passes"))
         self._tasks.append(asyncio.create_task(self._housekeeping(), name="housekeeping"))
 
     async def _renderer(self) -> tuple[RendererClient, RendererProcess | None]:
@@ -180,17 +181,22 @@ class Controller:
             await process.stop()
         await client.close()
 
-    async def _worker(self) -> None:
-        while True:
-            key = await self._queue.get()
-            self.metrics.queue_depth(len(self._queue))
-            self._busy[key] = time.monotonic()
-            try:
-                with logs.context(application=f"{key[0]}/{key[1]}"):
-                    await self._pass(key)
-            finally:
-                del self._busy[key]
-                self._queue.done(key)
+    async def _dispatch(self) -> None:
+        """A task for each key that is due: passes that wait for Git don't keep others from working."""
+        async with asyncio.TaskGroup() as passes:
+            while True:
+                key = await self._queue.get()
+                self.metrics.queue_depth(len(self._queue))
+                self._busy[key] = time.monotonic()
+                passes.create_task(self._one(key))
+
+    async def _one(self, key: AppKey) -> None:
+        try:
+            with logs.context(application=f"{key[0]}/{key[1]}"):
+                await self._pass(key)
+        finally:
+            del self._busy[key]
+            self._queue.done(key)
 
     async def _pass(self, key: AppKey) -> None:
         memory = self._memory(key)

@@ -56,6 +56,7 @@ class _Source:
     started: int = 0  # polls that began
     ended: int = 0  # polls that ended
     task: asyncio.Task[None] | None = None
+    fetching: dict[str, asyncio.Task[tuple[CommitTree, CommitInfo]]] = field(default_factory=dict)
 
 
 class Sources:
@@ -186,6 +187,15 @@ class Sources:
             await source.polled.wait_for(lambda: source.ended >= wanted)
 
     async def fetch(self, source: _Source, chosen: Chosen) -> tuple[CommitTree, CommitInfo]:
+        """One fetch for all who want the same commit: a repository that hangs holds one thread, not many."""
+        task = source.fetching.get(chosen.sha)
+        if task is None:
+            task = asyncio.create_task(self._fetch(source, chosen))
+            source.fetching[chosen.sha] = task
+            task.add_done_callback(lambda _: source.fetching.pop(chosen.sha, None))
+        return await asyncio.shield(task)
+
+    async def _fetch(self, source: _Source, chosen: Chosen) -> tuple[CommitTree, CommitInfo]:
         began = time.monotonic()
         used_network = await self._in_thread(
             partial(source.mirror.fetch, chosen.sha, chosen.ref, source.credentials, timeout=_FETCH_TIMEOUT)

@@ -76,8 +76,8 @@ def _collected(output: bytes, path: str, budget: Budget) -> Rendered:
     """Each document with the template it came from, which Helm names in a comment before it."""
     collector = Collector(budget)
     starts = [*_SOURCE.finditer(output)]
-    ends = [found.start() for found in starts[1:]] + [len(output)]
-    for found, end in zip(starts, ends, strict=True):
+    ends = [*(found.start() for found in starts[1:]), len(output)]
+    for found, end in zip(starts, ends, strict=False):  # without any object there is an end alone
         # The first part is the chart's name, which is not its folder's.
         origin = join(path, found[1].decode(errors="replace").partition("/")[2])
         try:

@@ -43,6 +43,7 @@ class _Job:
     prefix: Prefix
     deadline: float
     late: bool = False
+    unwanted: bool = False  # nobody is there to reply to
 
 
 class Server:
@@ -142,6 +143,7 @@ class Server:
             entry[0].close()
         for job in list(self._jobs.values()):
             if job.connection.fileno() in gone:
+                job.unwanted = True
                 _kill_group(job.pid)
 
     def _start_waiting(self) -> None:
@@ -204,7 +206,7 @@ class Server:
     def _finish(self, job: _Job, code: int, peak: int) -> None:
         replied = bool(select.select([job.replying], [], [], 0)[0]) and bool(os.read(job.replying, 1))
         os.close(job.replying)
-        if not replied and code != REPLIED:
+        if not (replied or job.unwanted or code == REPLIED):
             _send_error(job.connection, _death(job, code, peak))
         job.connection.close()
         remove_folder(job.folder)

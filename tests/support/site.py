@@ -235,6 +235,31 @@ class Site:
             state=lambda: self.data(name),
         )
 
+    def wait_data_exists(self, name: str) -> None:
+        wait_for(lambda: self.data(name) is not None, f"ConfigMap {name} is there")
+
+    # Tenants.
+
+    def tenant(self, *resources: str) -> str:
+        """A namespace with the account `deployer`, which may do all with these resources of this site."""
+        name = self.new_namespace("tenant")
+        self.cluster.create(thing("v1", "ServiceAccount", "deployer", name))
+        self.allow(name, *resources)
+        return name
+
+    def allow(self, tenant: str, *resources: str) -> None:
+        """Give the tenant's account all rights to these resources in the site's namespace."""
+        role = f"{tenant}-{'-'.join(resources)}"
+        group = "rbac.authorization.k8s.io"
+        groups = ["", "apps", "networking.k8s.io", group]
+        rules = [{"apiGroups": groups, "resources": list(resources), "verbs": ["*"]}]
+        self.cluster.create(thing(f"{group}/v1", "Role", role, self.namespace, rules=rules))
+        binding = {
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": tenant}],
+        }
+        self.cluster.create(thing(f"{group}/v1", "RoleBinding", role, self.namespace, **binding))
+
     # Things that are not ours.
 
     def plant(self) -> None:

@@ -1,4 +1,4 @@
-"""Helm, and the containers of the chart's Pod as processes: their commands, environment, token and folders."""
+"""Helm, and the containers of the chart's Pod as processes: their commands, environment, token, folders."""
 
 import json
 import os
@@ -86,7 +86,11 @@ class PodProcesses:
     def start(cls, cluster: ControlPlane, folder: Path) -> Iterator["PodProcesses"]:
         pod = json.loads(
             cluster.kubectl(
-                "get", "pods", f"--namespace={HOME}", "--selector=app.kubernetes.io/name=gitops", "--output=json"
+                "get",
+                "pods",
+                f"--namespace={HOME}",
+                "--selector=app.kubernetes.io/name=gitops",
+                "--output=json",
             )
         )["items"][0]
         (port,) = processes.free_ports(1)

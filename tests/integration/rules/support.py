@@ -179,6 +179,9 @@ class Place:
     async def delete(self, obj: Obj) -> None:
         success(await self.client.request("DELETE", self.path(obj)))
 
+    async def delete_if_allowed(self, obj: Obj) -> None:
+        await self.client.request("DELETE", self.path(obj))
+
     async def is_there(self, obj: Obj) -> bool:
         return (await self.client.request("GET", self.path(obj))).status == 200
 
