@@ -29,7 +29,7 @@ def run(*, color: bool) -> int:
     Raises GitopsError when a step didn't happen; ends with 128 + its number at a signal. In both
     cases nothing is left running.
     """
-    page = Page(Console(no_color=not color, highlight=False))
+    page = Page(Console(color_system="auto" if color else None, highlight=False))
     stays = sys.stdin.isatty() and sys.stdout.isatty()
     with _ending_at_signals(), _folder(page) as folder:
         page.heading("gitops demo")
@@ -57,8 +57,10 @@ gitops status shop -n gitops-system
 kubectl get pods -A
 kubectl delete service web -n shop       # look: it comes back
 cd {folder}/shop    # the repository: edit, then
-gitops diff {"deploy/shop/overlays/prod"}
+gitops diff deploy/shop/overlays/prod
 git commit -a -m "My change" && git push
+kubectl annotate -n gitops-system application/shop --overwrite \\
+  gitops.dev/reconcile-at="$(date)"      # asks Git at once
 """
     )
     while True:
@@ -92,7 +94,7 @@ def _ending_at_signals() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         for one in _SIGNALS:
             signal.signal(one, signal.SIG_IGN)
-        os.write(sys.stdout.fileno(), b"\nstopping\n")
+        os.write(sys.stderr.fileno(), b"\nstopping\n")
         raise SystemExit(128 + number)
 
     # What our caller ignores (nohup does so with SIGHUP) stays ignored.

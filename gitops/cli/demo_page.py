@@ -8,6 +8,7 @@ from rich.text import Text
 
 WIDTH = 80
 _INDENT = "   "
+_TICK = "✓"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Page:
         self._line(f"{_INDENT}$ {text}", "cyan")
 
     def output(self, text: str) -> None:
-        """Print what a command said, as it said it."""
-        self._line(textwrap.indent(text.rstrip(), _INDENT), "dim")
+        """Print what a command said; only lines that are too long are broken, at a space."""
+        self._line("\n".join(_folded(line) for line in text.rstrip().splitlines()), "dim")
 
     def quote(self, text: str) -> None:
         """Print a message of the controller, wrapped and set off from our own words."""
@@ -50,7 +51,18 @@ class Page:
         self.console.print(Text(text, style=style), soft_wrap=True)
 
 
-_TICK = "✓"
+def _folded(line: str) -> str:
+    if len(_INDENT + line) <= WIDTH:
+        return _INDENT + line.rstrip()
+    own = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line.strip(),
+        WIDTH,
+        initial_indent=_INDENT + own,
+        subsequent_indent=f"{_INDENT}{own}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _wrapped(text: str, mark: str = "") -> str:

@@ -161,7 +161,7 @@ def _shell(folder: Path, binaries: Mapping[str, Path]) -> dict[str, str]:
     return {
         **os.environ,
         **ours,
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "COLUMNS": str(WIDTH - 3),  # what commands print is indented
         "no_proxy": "127.0.0.1",  # git would ask a proxy from the environment for our server
     }

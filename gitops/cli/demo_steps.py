@@ -1,4 +1,4 @@
-"""What the demo shows, step by step. Each step looks for itself, and raises GitopsError if it didn't happen."""
+"""What the demo shows. Each step looks for itself, and raises GitopsError if it did not happen."""
 
 import json
 import time
@@ -28,12 +28,14 @@ _KINDS = (
     "PodDisruptionBudget",
     "Ingress",
 )
+_APPLICATIONS = {"shop": f"{_OVERLAY}, with Kustomize", "payments": "deploy/payments, with Helm"}
 _EMPTY = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: shop\nresources: []\n"
 
 
 def first_sync(stage: Stage, page: Page) -> None:
     """An empty cluster becomes what the repository describes, from a Kustomize and a Helm path."""
     page.heading("1. First sync: from Git to a running shop")
+    page.command("git add .")
     revision, _ = _push(stage, page, "Add the shop")
     page.command("kubectl apply -f applications.yaml")
     began = time.monotonic()
@@ -47,10 +49,8 @@ def first_sync(stage: Stage, page: Page) -> None:
     lacking = set(_KINDS) - set(kinds.values())
     if lacking:
         raise missed(f"the first sync of shop has not made: {', '.join(sorted(lacking))}")
-    for name, how, seen in (
-        ("shop", f"{_OVERLAY}, with Kustomize", done["shop"]),
-        ("payments", "deploy/payments, with Helm", done["payments"]),
-    ):
+    for name, how in _APPLICATIONS.items():
+        seen = done[name]
         total = status_of(seen.text)["objects"]["total"]
         page.done(f"{name} ({how}): {total} objects, all healthy after {duration(seen.at - began)}")
     page.say(f"shop has {', '.join(_KINDS[:-1])} and {_KINDS[-1]}.")
@@ -79,8 +79,8 @@ def rollout(stage: Stage, page: Page) -> None:
     page.done(f"every Pod runs {_IMAGE}:1.1.0, ready {duration(is_ready.at - pushed)} after the push")
     page.quote(stage.event("shop", "Synced", lambda message: revision[:7] in message))
     page.say(
-        f"Here Git is asked every second (spec.sync.interval: {INTERVAL}; the default is 60s). Without "
-        "waiting for that: kubectl annotate application shop --overwrite gitops.dev/reconcile-at=$(date +%s)"
+        f"Here Git is asked every second (spec.sync.interval: {INTERVAL}); by default it is every minute, "
+        "and at once when the annotation gitops.dev/reconcile-at of the Application changes."
     )
 
 
@@ -88,8 +88,8 @@ def heal(stage: Stage, page: Page) -> None:
     """A change by hand is undone, and said who made it."""
     page.heading("3. An edit by hand is healed")
     path = "{.spec.template.spec.containers[0].image}"
-    editor = "sed -i s/web:1.1.0/web:hotfix/"
-    page.command(f'KUBE_EDITOR="{editor}" kubectl edit deployment web -n shop')
+    editor = "sed -i s/1.1.0/hotfix/"
+    page.command(f'KUBE_EDITOR="{editor}" kubectl edit -n shop deployment/web')
     with stage.watch("deployment/web", "--namespace=shop", path=path) as image:
         image.until("the Deployment", lambda text: text == f"{_IMAGE}:1.1.0")
         stage.run("kubectl", "edit", "deployment/web", "--namespace=shop", KUBE_EDITOR=editor)
@@ -105,7 +105,8 @@ def heal(stage: Stage, page: Page) -> None:
 def prune(stage: Stage, page: Page) -> None:
     """What leaves Git leaves the cluster."""
     page.heading("4. What is removed from Git is removed from the cluster")
-    page.command(f"git rm {_BASE}/ingress.yaml {_OVERLAY}/ingress.yaml    # and their mentions")
+    page.command(f"git rm {_BASE}/ingress.yaml {_OVERLAY}/ingress.yaml")
+    page.say("(and their lines in the two files kustomization.yaml)")
     removed = {
         **_edited(stage, f"{_BASE}/kustomization.yaml", "  - ingress.yaml\n", ""),
         **_edited(stage, f"{_OVERLAY}/kustomization.yaml", "patches:\n  - path: ingress.yaml\n", ""),
@@ -126,7 +127,8 @@ def refuse(stage: Stage, page: Page) -> None:
     """A commit that would delete everything deletes nothing."""
     page.heading("5. A commit that removes everything is refused")
     before = _members(stage, "shop")
-    page.command(f"git rm -r {_BASE}    # and an empty {_OVERLAY}")
+    page.command(f"git rm -r {_BASE}")
+    page.say(f"(and an empty list of resources in {_OVERLAY})")
     files: dict[str, str | None] = {
         str(path.relative_to(stage.tree.folder)): None
         for path in (stage.tree.folder / _BASE).iterdir()
@@ -159,25 +161,31 @@ def look(stage: Stage, page: Page) -> None:
     """The command shows where everything is, and what a change would do before it is pushed."""
     page.heading("6. Looking at it")
     page.command("gitops status")
+    began = time.monotonic()
     status = stage.run("gitops", "status")
-    if status.count("Succeeded") + status.count("Synced") < 2:
+    if status.count("Synced") != len(_APPLICATIONS):
         raise missed("not all Applications are synced", status)
     page.output(status)
-    page.say("A change that is not committed yet: more Pods at most, and another session key.")
+    page.done(f"all Applications, in {duration(time.monotonic() - began)}")
+    page.say("And a change that is not committed yet: more Pods, and another session key.")
     secret = "not-to-be-seen"  # noqa: S105 - what must not appear in the output
     stage.tree.write(_edited(stage, f"{_BASE}/horizontalpodautoscaler.yaml", "Replicas: 6", "Replicas: 10"))
     stage.tree.write(_edited(stage, f"{_BASE}/kustomization.yaml", "=only-an-example", f"={secret}"))
-    page.command(f"gitops diff {_OVERLAY}    # exit code 1: there are differences")
-    diff = stage.run("gitops", "diff", _OVERLAY, codes=(1,))
+    page.command(f"gitops diff {_OVERLAY}")
+    began = time.monotonic()
+    diff = stage.run("gitops", "diff", _OVERLAY, codes=(1,))  # 1: there are differences
     stage.tree.git("restore", ".")
     if "maxReplicas" not in diff or secret in diff:
         raise missed("the diff does not show what it should", diff)
     page.output(diff)
+    page.done(f"what a push would do, and no Secret's value, in {duration(time.monotonic() - began)}")
 
 
 def metrics(stage: Stage, page: Page) -> None:
     """The controller has counted what it did."""
+    page.heading("7. Metrics")
     page.command(f"curl {stage.metrics_url}")
+    began = time.monotonic()
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(fetch(stage.metrics_url)):
         for sample in family.samples:
@@ -196,6 +204,9 @@ def metrics(stage: Stage, page: Page) -> None:
         raise missed(f"metrics without a value: {', '.join(lacking)}")
     width = max(map(len, shown))
     page.output("\n".join(f"{name:<{width}} {found[name]:8.3g}  {text}" for name, text in shown.items()))
+    page.done(
+        f"some of {len(found)} series for Prometheus, summed up, in {duration(time.monotonic() - began)}"
+    )
 
 
 STEPS = (first_sync, rollout, heal, prune, refuse, look, metrics)

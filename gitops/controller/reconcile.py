@@ -30,7 +30,7 @@ from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problem
 from gitops.core.problem import Blame, GitopsError, Problem, Reason
 from gitops.core.prune import PruneLimit, PruneMode, PrunePolicy
 from gitops.core.resources import Resource
-from gitops.core.verdict import Turn
+from gitops.core.verdict import Turn, judge
 from gitops.kube.client import Account, Client
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics
@@ -238,23 +238,26 @@ class Reconciler:
     async def _create_namespace(self, done: Pass, client: Client) -> None:
         """Make the destination's namespace when a create has just failed for lack of it."""
         namespace = done.app.destination_namespace
-        missing = any(
-            outcome.problem
+        lacking = [
+            outcome
+            for outcome in done.outcomes
+            if outcome.problem
             and outcome.problem.reason is Reason.NAMESPACE_NOT_FOUND
             and outcome.step.key.namespace == namespace
-            for outcome in done.outcomes
-        )
-        if not (missing and done.app.spec.sync.create_namespace):
+        ]
+        if not (lacking and done.app.spec.sync.create_namespace):
             return
         body = b'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"%s"}}' % namespace.encode()
         reply = await client.request("POST", "/api/v1/namespaces", body, label="namespaces")
+        key = ObjectKey("", "Namespace", "", namespace)
         if reply.ok or reply.status == 409:
-            done.outcomes = [
-                Outcome(one.step, Turn.AGAIN, one.problem)
-                if one.problem and one.problem.reason is Reason.NAMESPACE_NOT_FOUND
-                else one
-                for one in done.outcomes
-            ]
+            problem = Problem(
+                Reason.WAITING, "has just been made", Blame.CLUSTER, "sync.createNamespace", key=key
+            )
+            turn = Turn.AGAIN
+        else:
+            turn, problem = Turn.LATER, judge(reply.status, reply.failure, key).problem
+        done.outcomes = [Outcome(one.step, turn, problem) if one in lacking else one for one in done.outcomes]
 
     async def _prune(
         self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan

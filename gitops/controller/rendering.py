@@ -36,6 +36,7 @@ class Target:
 class RenderMemory:
     """What a render read, and its key; `failure` when it failed: it isn't tried again before it changes."""
 
+    path: str
     reads: Mapping[str, str | None]
     used: RendererUsed
     key: str
@@ -90,6 +91,8 @@ class Renders:
         self, app: Application, tree: Tree, target: Target | None, last: RenderMemory
     ) -> bool:
         """Whether a render of this tree would be the one that `last` describes."""
+        if app.spec.source.path != last.path:  # what was read elsewhere may all be unchanged
+            return False
         reads = await asyncio.to_thread(lambda: {path: tree.digest(path) for path in last.reads})
         return await self._key(app, reads, last.used, target) == last.key
 
@@ -108,7 +111,7 @@ class Renders:
         self._metrics.rendered(done.renderer, time.monotonic() - began)
         self._metrics.phase("render", time.monotonic() - began)
         key = await self._key(app, done.reads, done.renderer, target)
-        return done.rendered, RenderMemory(done.reads, done.renderer, key)
+        return done.rendered, RenderMemory(request.path, done.reads, done.renderer, key)
 
     async def remember_failure(
         self, app: Application, target: Target | None, error: RenderError, used: RendererUsed
@@ -116,7 +119,7 @@ class Renders:
         """A failure of the source as a memory: the same input fails again, so it isn't rendered again."""
         reads = dict(error.reads)
         key = await self._key(app, reads, used, target)
-        return RenderMemory(reads, used, key, error)
+        return RenderMemory(app.spec.source.path, reads, used, key, error)
 
     async def _key(
         self,

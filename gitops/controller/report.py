@@ -33,6 +33,7 @@ from gitops.git.mirror import CommitInfo
 from gitops.kube.client import MERGE_PATCH, Client
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics, ObjectState
+from gitops.observe.reasons import EXPLANATIONS
 
 log = logs.get("sync")
 
@@ -363,7 +364,7 @@ def _reports(problems: list[Problem], before: Status, now: datetime) -> list[Pro
             reason=problem.reason,
             message=problem.message,
             where=problem.where,
-            advice=problem.advice,
+            advice=problem.advice or EXPLANATIONS[problem.reason].advice,
         )
         since = known.get((report.reason, report.object, report.message)) or now
         reports.append(report.model_copy(update={"since": since}))

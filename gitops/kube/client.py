@@ -5,6 +5,7 @@ kubeconfig, the credentials with their refresh, TLS, and the pool (`kubernetes.a
 """
 
 import asyncio
+import io
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import orjson
+import yaml
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -31,6 +33,7 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10)
 _BUSY_TRIES = 5
+_LARGE_BODY = 2**20  # aiohttp warns from here on
 _LONGEST_BUSY_WAIT = 10.0
 
 Observer: TypeAlias = Callable[[str, str, int, float], None]
@@ -158,7 +161,7 @@ class Client:
                 method,
                 self._pool.host + path,
                 params=params,
-                data=body,
+                data=_payload(body),
                 headers=headers,
                 timeout=_REQUEST_TIMEOUT,
                 allow_redirects=False,
@@ -240,6 +243,11 @@ class _Pool:
         await asyncio.sleep(0.05)
 
 
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """The body in a form that aiohttp sends in pieces if it is large: at once, it would hold up the loop."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
+
+
 async def _load(access: Access) -> Configuration:
     configuration = Configuration()
     # Proxies and .netrc of the environment must not see or change what goes to the API server.
@@ -254,7 +262,7 @@ async def _load(access: Access) -> Configuration:
             )
         else:
             load_incluster_config(client_configuration=configuration)
-    except (ConfigException, OSError, TypeError, AttributeError) as error:
+    except (ConfigException, OSError, TypeError, AttributeError, yaml.YAMLError) as error:
         # The client raises TypeError or AttributeError for a file that is missing or empty.
         raise fail(
             Reason.API_UNAVAILABLE,

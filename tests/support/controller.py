@@ -90,13 +90,13 @@ class Controller:
             text: str = answer.read().decode()
             return text
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, sample_name: str, /, **labels: str) -> float:
         """The sum of all series of this sample that have these labels; 0 if there is none."""
         return sum(
             sample.value
             for family in text_string_to_metric_families(self.exposition())
             for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            if sample.name == sample_name and labels.items() <= sample.labels.items()
         )
 
     def requests(self) -> dict[tuple[str, str, str], float]:

@@ -19,7 +19,7 @@ RESERVED = to_yaml(
 )
 
 BAD: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
-    "YAML that is none": ("key: [1,\nother: 2\n", "InvalidManifest", ("app/bad.yaml:2",)),
+    "YAML that is none": ("key: fine\nother: not: fine\n", "InvalidManifest", ("app/bad.yaml:2",)),
     "a document that is no object": ("just: data\n", "InvalidManifest", ("app/bad.yaml:1",)),
     "a key that stands twice": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\nkind: ConfigMap\n",
@@ -89,7 +89,7 @@ def test_a_render_that_fails_leaves_what_runs_alone(
 def test_a_broken_kustomization_names_what_is_missing(controller: Controller, site: Site) -> None:
     site.push({"app/kustomization.yaml": "resources: [a.yaml, gone.yaml]\n", "app/a.yaml": to_yaml(config_map("a"))})
     app = site.application()
-    told(controller, app, "RenderFailed", "gone.yaml")
+    told(controller, app, "PathNotFound", "app/kustomization.yaml", "app/gone.yaml")
     app.wait_ready(site.push({"app/gone.yaml": to_yaml(config_map("b"))}))
     assert site.data("b") == {"key": "value"}
 

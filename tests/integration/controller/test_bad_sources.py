@@ -100,6 +100,19 @@ def test_a_path_that_does_not_exist_prunes_nothing_and_is_awaited(
     assert site.data("a") == {"key": "moved"}
 
 
+def test_a_changed_path_is_followed_though_nothing_changed_at_the_old_one(
+    controller: Controller, site: Site
+) -> None:
+    site.push_objects(config_map("a"))
+    site.push_objects(config_map("b"), path="other/b.yaml")
+    app = site.application()
+    app.wait_ready()
+    app.patch({"spec": {"source": {"path": "other"}}})
+    site.wait_data("b", {"key": "value"})
+    site.wait_data("a", None)
+    app.wait_ready()
+
+
 def test_a_repository_that_answers_again_is_told_once(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("a"))
     site.git_server.fail_with(site.repository.name, 500)

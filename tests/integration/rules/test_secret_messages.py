@@ -19,7 +19,6 @@ PLANTED: dict[str, Obj] = {
     "a number for stringData": {**secret("a", {}), "stringData": {"password": 77881234}},
     "a misplaced value": {**secret("a", {}), "password": "hunter2"},
     "a number as type": {**secret("a", {}), "type": 77881234},
-    "a value as type": {**secret("a", {}), "type": "hunter2 " * 40},
     "a value as label": changed(secret("a", {}), "metadata.labels", {"password": "hunter2 hunter2"}),
     "a number as annotation": changed(secret("a", {}), "metadata.annotations", {"password": 77881234}),
     "a broken registry login": {**secret("a", TYPED), "type": "kubernetes.io/dockerconfigjson"},

@@ -1,0 +1,238 @@
+"""`gitops demo` as a user runs it: it works or says why not, and leaves nothing behind."""
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gitops.core.problem import GitopsError
+from gitops.local.binaries import TOOLS, ensure
+from gitops.local.progress import Printed
+
+COMMAND = [sys.executable, "-c", "from gitops.cli.entry import main; main()", "demo"]
+LIMIT = 300.0  # seconds; 25 on an idle machine
+STEPS = (
+    "Starting",
+    "1. First sync",
+    "2. A commit rolls out",
+    "3. An edit by hand is healed",
+    "4. What is removed from Git",
+    "5. A commit that removes everything is refused",
+    "6. Looking at it",
+    "7. Metrics",
+)
+# What the example's Secret holds, what the demo tries to put there, and both as base64.
+SECRETS = ("only-an-example", "not-to-be-seen", "b25seS1hbi1leGFtcGxl", "bm90LXRvLWJlLXNlZW4=")
+
+
+@pytest.fixture(autouse=True)
+def programs(can_not_be_had: Callable[[str], None]) -> None:
+    try:
+        ensure(TOOLS, Printed())
+    except GitopsError as error:
+        can_not_be_had(str(error))
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder for temporary files of one demo, by which its processes are known."""
+
+    folder: Path
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+        return {**inherited, "TMPDIR": str(self.folder), **variables}
+
+    def processes(self) -> list[str]:
+        """Command lines of the processes that a demo here started and that still run."""
+        found = []
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if f"TMPDIR={self.folder}\0".encode() in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
+    def check_nothing_runs(self) -> None:
+        end = time.monotonic() + 10
+        while (left := self.processes()) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert left == []
+
+    def check_nothing_is_left(self) -> None:
+        self.check_nothing_runs()
+        assert list(self.folder.iterdir()) == []
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return Home(folder)
+
+
+def demo(home: Home, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        COMMAND,
+        env=home.environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+@dataclass
+class Terminal:
+    """A demo on a terminal."""
+
+    process: subprocess.Popen[bytes]
+    screen: int
+    text: str = ""
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        end = time.monotonic() + LIMIT
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < end, self.text
+            self._read()
+        return found
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.screen, keys)
+
+    def ends_with(self) -> int:
+        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+            while self._read():
+                pass
+        return self.process.wait(LIMIT)
+
+    def _read(self) -> bytes:
+        part = os.read(self.screen, 65536)
+        self.text += part.decode(errors="replace")
+        return part
+
+
+@contextlib.contextmanager
+def on_a_terminal(home: Home, **variables: str) -> Iterator[Terminal]:
+    screen, inner = pty.openpty()
+    process = subprocess.Popen(
+        # A session of its own, whose terminal this is: then Ctrl-C arrives as from a keyboard.
+        ["setsid", "--ctty", "--wait", *COMMAND],
+        env=home.environment(TERM="xterm-256color", **variables),
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    )
+    os.close(inner)
+    try:
+        yield Terminal(process, screen)
+    finally:
+        os.close(screen)  # hangs up: whatever still runs gets a SIGHUP
+        process.wait(LIMIT)
+
+
+def test_the_demo_shows_every_step_and_leaves_nothing_behind(home: Home) -> None:
+    result = demo(home)
+    assert result.returncode == 0, result.stdout + result.stderr
+    positions = [result.stdout.find(f"\n{step}") for step in STEPS]
+    assert -1 not in positions
+    assert positions == sorted(positions)
+    assert "changed by kubectl-edit" in result.stdout
+    assert "Everything is stopped and removed." in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "\x1b" not in result.stdout
+    home.check_nothing_is_left()
+
+
+def test_the_demo_prints_no_value_of_a_secret(home: Home) -> None:
+    result = demo(home)
+    assert result.returncode == 0
+    assert "SESSION_KEY" in result.stdout
+    assert not [value for value in SECRETS if value in result.stdout + result.stderr]
+
+
+def test_on_a_terminal_it_stays_up_until_ctrl_c_and_can_be_used(home: Home) -> None:
+    with on_a_terminal(home) as terminal:
+        folder = terminal.read_until(r"\. (\S+)/env")[1]
+        terminal.read_until("at once")
+        script = (
+            f". {folder}/env && kubectl get applications -A && gitops status && cd {folder}/shop && git pull"
+        )
+        shell = subprocess.run(
+            ["sh", "-ec", script], capture_output=True, text=True, env=home.environment(), check=False
+        )
+        assert shell.returncode == 0, shell.stderr
+        assert shell.stdout.count("Synced") == 4  # two Applications, seen by two commands
+        assert "\x1b[" in terminal.text
+        terminal.type(b"\x03")
+        assert terminal.ends_with() == 130
+    home.check_nothing_is_left()
+
+
+def test_a_second_ctrl_c_does_not_stop_the_cleaning_up(home: Home) -> None:
+    with on_a_terminal(home, NO_COLOR="1") as terminal:
+        terminal.read_until("First sync")
+        terminal.type(b"\x03")
+        terminal.read_until("stopping")
+        terminal.type(b"\x03")
+        assert terminal.ends_with() == 130
+        assert "Traceback" not in terminal.text
+        assert "\x1b[" not in terminal.text
+    home.check_nothing_is_left()
+
+
+def test_sigterm_ends_everything(home: Home) -> None:
+    with subprocess.Popen(
+        COMMAND, env=home.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "First sync" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT) == 143
+    home.check_nothing_is_left()
+
+
+def test_a_step_that_does_not_happen_fails_the_demo_and_says_why(home: Home, tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "kustomize"
+    broken.parent.mkdir()
+    broken.write_text('#!/bin/sh\n[ "$1" = version ] && exec echo v5.8.2\necho "it is broken" >&2; exit 1\n')
+    broken.chmod(0o755)
+    result = demo(home, PATH=f"{broken.parent}:{os.environ['PATH']}")
+    assert result.returncode == 4
+    assert "it is broken" in result.stderr
+    assert "The end of the controller's log" in result.stdout
+    assert "2. A commit rolls out" not in result.stdout
+    home.check_nothing_runs()
+    logs = [str(path) for path in home.folder.glob("gitops-demo-*/logs")]
+    assert len(logs) == 1
+    assert logs[0] in " ".join(result.stdout.split())
+
+
+def test_a_machine_without_git_is_told_to_install_it(home: Home, tmp_path: Path) -> None:
+    result = demo(home, **without("git", tmp_path / "bin"))
+    assert result.returncode == 4
+    assert "install Git" in result.stderr
+    home.check_nothing_runs()
+
+
+def without(program: str, folder: Path) -> Mapping[str, str]:
+    """A PATH with everything but one program."""
+    folder.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for path in Path(place).glob("*"):
+            link = folder / path.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
+    (folder / program).unlink(missing_ok=True)
+    return {"PATH": str(folder)}
