@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gitops.api.application import Application
+from gitops.api.spec import Adopt
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
-from gitops.controller.gather import DryRun, dead_releases, dry_run, each, look_at
+from gitops.controller.gather import DryRun, conflict_of, dead_releases, dry_run, each, look_at
 from gitops.controller.reconcile import policy_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
@@ -162,9 +163,14 @@ async def _try_all(
         missing = result.problem and result.problem.reason is Reason.NAMESPACE_NOT_FOUND
         if missing and step.key.namespace in coming:
             return DryRun(None, None)
-        if step.verb is Verb.ADOPT and result.after is not None:
-            return _without_taken(result, step)
-        return result
+        if step.verb is not Verb.ADOPT or result.after is None:
+            return result
+        if app.spec.sync.adopt is not Adopt.ALWAYS:
+            manifest = desired.manifests[step.key]
+            conflict = await conflict_of(client, resource, manifest, wanted, owner, step.uid, step.take)
+            if conflict:
+                return DryRun(result.before, None, conflict)
+        return _without_taken(result, step)
 
     return dict(zip((step.key for step in steps), await each(steps, one), strict=True))
 

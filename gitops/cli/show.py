@@ -57,9 +57,9 @@ def print_text(shown: Preview, console: Console) -> None:
     for step in (*shown.plan.steps, *shown.plan.prunes):
         _print_step(shown, step, console)
     for problem in refusals(shown):
-        console.print(Text(f"! {problem}", style="bold red"))
+        console.print(Text(f"! {problem}", style="bold red"), soft_wrap=True)
     for warning in shown.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"))
+        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     console.print(Text(summary(shown), style="bold"))
 
 
@@ -67,7 +67,7 @@ def _print_step(shown: Preview, step: Step, console: Console) -> None:
     if step.problem or (not step.acts and not step.why):
         return
     mark, style = _MARKS.get(step.verb, ("~", "yellow"))
-    console.print(Text(f"{mark} {step.key}: {step.verb} ({step.why})", style=style))
+    console.print(Text(f"{mark} {step.key}: {step.verb} ({step.why})", style=style), soft_wrap=True)
     if step.verb is Verb.CREATE:
         for line in _lines(created(shown, step)):
             console.print(Text(f"    + {line}", style="green"), soft_wrap=True)

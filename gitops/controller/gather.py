@@ -1,6 +1,7 @@
 """Find out what planning needs beyond the watches: looks by name, and dry runs. Shared with the CLI."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -131,6 +132,31 @@ async def dry_run(
         Reason.CHANGED_MEANWHILE, "changes faster than it can be compared", Blame.CLUSTER, key=wanted.key
     )
     return DryRun(None, None, moving)
+
+
+async def conflict_of(
+    client: Client,
+    resource: Resource,
+    manifest: Manifest,
+    wanted: Wanted,
+    owner: Owner,
+    uid: str,
+    taken: Iterable[str],
+) -> Problem | None:
+    """Whether an adoption, which isn't forced, would conflict with a manager that isn't taken over."""
+    body = body_of(manifest, wanted, owner, uid=uid)
+    tried = await objects.apply(client, resource, wanted.key, body, owner.manager, force=False, dry_run=True)
+    if tried.ok:
+        return None
+    problem = judge(tried.status, tried.failure, wanted.key, wanted.origin).problem
+    if problem.reason is not Reason.FIELD_CONFLICT:
+        return problem
+    causes = (tried.failure.get("details") or {}).get("causes") or ()
+    others = {name for cause in causes for name in _MANAGER.findall(str(cause.get("message")))} - set(taken)
+    return problem if others else None
+
+
+_MANAGER = re.compile(r'conflict with "([^"]+)"')
 
 
 def _version(obj: Mapping[str, Any]) -> str:

@@ -93,7 +93,9 @@ class Memory:
         """Take in a change from the watch. True: a pass has to look at it."""
         if after is None or before is None:
             return True
-        in_sync = self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
+        in_sync = (
+            self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
+        )
         if not in_sync and after.digest != before.digest:
             self.seen_drift.setdefault(after.key, now)
             return True

@@ -30,6 +30,7 @@ from gitops.observe import logs
 log = logs.get("teardown")
 
 _LOOK_AGAIN = 5.0
+_SOON = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,9 @@ class Teardown:
         if not left and not done.problems and not done.unreadable:
             if why:
                 self.events.warning(app, "Orphaned", f"left its objects in place, as {why}")
-            await self._let_go(app)
-            return None
+            return await self._let_go(app)
         if why:
-            await self._let_go(app)
-            return None
+            return await self._let_go(app)
         done.members = {one.key: one for one in left}
         done.problems += [_stuck(one) for one in left if one.deleting and one.finalizers]
         await self.reporter.report(done, memory)
@@ -159,7 +158,11 @@ class Teardown:
                 return None
         return look.problem
 
-    async def _let_go(self, app: Application) -> None:
+    async def _let_go(self, app: Application) -> float | None:
+        """Remove the finalizer. Returns seconds until the next try if that failed.
+
+        The resourceVersion may be older than our own last write of the status, whose event asks for no pass.
+        """
         metadata = app.metadata
         document = {
             "metadata": {
@@ -176,8 +179,12 @@ class Teardown:
             content_type=MERGE_PATCH,
             label=APPLICATIONS.plural,
         )
-        if not reply.ok and reply.status not in (404, 409):
-            log.warning("finalizer not removed", status=reply.status, error=reply.failure.get("message"))
+        if reply.ok or reply.status == 404:
+            return None
+        if reply.status == 409:
+            return _SOON
+        log.warning("finalizer not removed", status=reply.status, error=reply.failure.get("message"))
+        return _LOOK_AGAIN
 
 
 def _is_ours(seen: Observed, owner: Owner) -> bool:

@@ -17,7 +17,9 @@ from gitops.render.tools import Binaries, missed_paths, run_tool
 from gitops.render.yaml_reader import read_yaml
 
 CHART_FILE = "Chart.yaml"
-_LONGEST_RELEASE = 53  # Helm's own limit
+# Helm's own rules; checked here also so that a name can't be taken for an option.
+_LONGEST_RELEASE = 53
+_RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _SOURCE = re.compile(rb"^---\n# Source: (.+)\n", re.MULTILINE)
 # Helm names a template by its chart, and often with its line: web/templates/deploy.yaml:12:20.
 _PLACE = re.compile(r"(?P<chart>[\w.-]+)/(?P<file>[^\s:()\"]+\.\w+)(?::(?P<line>\d+))?(?::(?P<column>\d+))?")
@@ -36,8 +38,10 @@ def render_helm(
     namespace: str,
 ) -> Rendered:
     """Template the chart at `path`; raises NeedPaths for files that were not sent."""
-    if len(release) > _LONGEST_RELEASE:
-        message = f"the release name {release} is longer than {_LONGEST_RELEASE} characters"
+    if len(release) > _LONGEST_RELEASE or not _RELEASE.fullmatch(release):
+        message = (
+            f"{release!r} is no release name: lower case, digits, `-` and `.`, {_LONGEST_RELEASE} at most"
+        )
         raise fail(Reason.INVALID_MANIFEST, message, Blame.SPEC, where="spec.render.helm.releaseName")
     inputs = _Inputs(files, budget)
     links = inputs.dependencies(path)
@@ -64,11 +68,10 @@ def render_helm(
 
 
 def _command(helm: str, chart: str, release: str, namespace: str, options: HelmOptions) -> list[str]:
-    argv = [helm, "template", release, chart, "--namespace", namespace, "--include-crds"]
+    argv = [helm, "template", release, chart, f"--namespace={namespace}", "--include-crds"]
     if options.kube_version:
-        argv += ["--kube-version", options.kube_version]
-    for version in options.api_versions or ():
-        argv += ["--api-versions", version]
+        argv.append(f"--kube-version={options.kube_version}")
+    argv += [f"--api-versions={version}" for version in options.api_versions or ()]
     return argv
 
 

@@ -72,11 +72,11 @@ class TestABomb:
         assert error.problem.message == "more than 20000 documents and objects"
 
     async def test_of_memory(self, failure: Callable[..., Any]) -> None:
-        values = "".join(f"  k{n}: {{a: {n}, b: [x, y, z]}}\n" for n in range(60_000))
-        limits = Limits(memory_bytes=40 * MEBIBYTE)
+        values = "".join(f"  k{n}: {{a: {n}, b: [x, y, z]}}\n" for n in range(20_000))
+        limits = Limits(memory_bytes=20 * MEBIBYTE)
         error = await failure({"app/a.yaml": f"{CONFIG_MAP}data:\n{values}"}, limits=limits)
         assert error.problem.reason is Reason.RENDER_LIMIT_EXCEEDED
-        assert error.problem.message == "the render needs more than 40 MiB of memory"
+        assert error.problem.message == "the render needs more than 20 MiB of memory"
 
     async def test_of_a_charts_memory(self, failure: Callable[..., Any]) -> None:
         template = '{{ $x := "xxxxxxxxxxxxxxxx" }}{{ range until 40 }}{{ $x = print $x $x }}{{ end }}'

