@@ -102,12 +102,17 @@ class Members:
         self._metrics.watched(resource.plural, len(found))
 
     def changed(self, resource: Resource, obj: Mapping[str, Any]) -> None:
-        self._put(remember(obj, resource.group_kind))
+        kind, metadata = resource.group_kind, obj["metadata"]
+        known = self._by_kind.get(kind, {}).get(_key(kind, metadata))
+        # The echo of a write of ours, whose answer said all of this.
+        if known and known.resource_version == metadata["resourceVersion"] and known.uid == metadata["uid"]:
+            return
+        self._put(remember(obj, kind))
 
     def deleted(self, resource: Resource, obj: Mapping[str, Any]) -> None:
         kind = resource.group_kind
         metadata = obj["metadata"]
-        key = ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"])
+        key = _key(kind, metadata)
         known = self._by_kind.get(kind, {}).get(key)
         # The event of a predecessor, when its successor has been made already.
         if known and known.uid == metadata["uid"]:
@@ -156,6 +161,10 @@ class Members:
         if seen:
             self._by_set.get(seen.part_of, {}).pop(key, None)
             self._listener(seen.part_of, seen, None)
+
+
+def _key(kind: GroupKind, metadata: Mapping[str, Any]) -> ObjectKey:
+    return ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"])
 
 
 def _is_older(seen: Observed, known: Observed) -> bool:

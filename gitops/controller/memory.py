@@ -82,6 +82,7 @@ class Memory:
     warned: set[tuple[str, str]] = field(default_factory=set)
     prunes_wait: bool = False
     announced: str = ""  # the commit whose success was announced
+    applied_at: float | None = None  # when it was applied, until it is healthy
     trigger: Trigger = "start"
 
     def wrote(self, seen: Observed) -> None:

@@ -166,12 +166,15 @@ class Reporter:
             return
         self._metrics.succeeded(namespace, name, time.time())
         commit = done.target.commit
-        if commit.sha == memory.announced or (not acted and memory.announced):
+        self._note_health(commit, memory, findings)
+        if commit.sha == memory.announced:
             return
-        first = not memory.announced and not acted
+        found_as_it_was = not memory.announced and not acted  # after a restart
         memory.announced = commit.sha
-        if first:  # a restart that found everything as it was
+        if found_as_it_was:
             return
+        memory.applied_at = time.monotonic()
+        self._note_health(commit, memory, findings)
         self._metrics.sync(namespace, name, "succeeded", memory.trigger)
         self._metrics.commit_applied(namespace, name, max(0.0, time.time() - commit.committed_at.timestamp()))
         counted = ", ".join(
@@ -180,6 +183,15 @@ class Reporter:
         message = f"applied revision {commit.sha[:7]}: {counted or 'nothing to change'}"
         log.info("synced", revision=commit.sha, counts=counted)
         self._events.normal(done.app, "Synced", message)
+
+    def _note_health(self, commit: CommitInfo, memory: Memory, findings: Findings) -> None:
+        """Measure how long a newly applied commit took to be healthy, once."""
+        if memory.applied_at is None or commit.sha != memory.announced:
+            return
+        if findings.health.state in (HealthState.HEALTHY, HealthState.SUSPENDED):
+            self._metrics.phase("wait", time.monotonic() - memory.applied_at)
+            self._metrics.commit_healthy(max(0.0, time.time() - commit.committed_at.timestamp()))
+            memory.applied_at = None
 
     def _record(self, done: Pass, memory: Memory, status: Status, counts: _Counts) -> None:
         namespace, name = done.owner.namespace, done.owner.name

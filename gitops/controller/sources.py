@@ -1,6 +1,7 @@
 """Sources: one mirror and one poll per repository and credentials, however many Applications use them."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -95,8 +96,9 @@ class Sources:
             source.task = asyncio.create_task(self._poll_for_ever(source), name=f"poll {address.place}")
         if source.users.get(app) != interval:
             # The shortest interval counts, so a new user may shorten the one under way.
+            if interval < min(source.users.values(), default=math.inf):
+                source.asked.set()
             source.users[app] = interval
-            source.asked.set() if source.refs is None else None
         self._used_by[app] = key
         return SourceView(self, source)
 

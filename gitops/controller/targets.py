@@ -1,6 +1,7 @@
 """What an Application is to be brought to: its newest good revision, rendered and placed."""
 
 import asyncio
+import time
 
 from gitops.api.application import Application
 from gitops.api.group import RECONCILE_AT_ANNOTATION
@@ -41,6 +42,7 @@ class Targets:
         A revision that can't be had or rendered is a problem of the pass, which then goes on
         with the last good one: a broken commit stops neither healing nor its own fix.
         """
+        began = time.monotonic()
         try:
             view = await self._view(app, account)
             if view.problem:
@@ -48,6 +50,7 @@ class Targets:
             if self._wants_refresh(app, memory):
                 await view.refresh()
             chosen = await view.choose(app.spec.source.revision)
+            self._metrics.phase("resolve", time.monotonic() - began)
             self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
             memory.attempted = chosen.sha
             memory.target = await self._target(app, view, chosen, memory)

@@ -63,12 +63,11 @@ class Teardown:
         else:
             done.problems += await self._prune(left, client, owner)
         left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
-        if not left and not done.problems and not done.unreadable:
-            if why:
+        if why or not (left or done.problems or done.unreadable):
+            again = await self._let_go(app)
+            if why and again is None:
                 self.events.warning(app, "Orphaned", f"left its objects in place, as {why}")
-            return await self._let_go(app)
-        if why:
-            return await self._let_go(app)
+            return again
         done.members = {one.key: one for one in left}
         done.problems += [_stuck(one) for one in left if one.deleting and one.finalizers]
         await self.reporter.report(done, memory)

@@ -69,7 +69,7 @@ def covers(fields: Mapping[str, Any], path: Path) -> bool:
     node: Mapping[str, Any] = fields
     for segment in path:
         if segment not in node:
-            return not node
+            return not node and node is not fields
         node = node[segment]
     return True
 

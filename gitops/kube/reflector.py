@@ -146,23 +146,32 @@ class Reflector:
                 await asyncio.sleep(1)
 
     async def _events(self, response: aiohttp.ClientResponse, version: str) -> str:
+        rest = b""
         while True:
+            # Whatever has arrived at once: a sync of a thousand objects comes back as thousands of lines.
             async with asyncio.timeout(_SILENCE):
-                line = await response.content.readuntil(b"\n", max_size=_LONGEST_LINE)
-            if not line:
+                data = await response.content.readany()
+            if not data:
                 return version
-            event = orjson.loads(line)
-            obj = event["object"]
-            match event["type"]:
-                case "ADDED" | "MODIFIED":
-                    self._sink.changed(self.resource, obj)
-                case "DELETED":
-                    self._sink.deleted(self.resource, obj)
-                case "ERROR":
-                    if obj.get("code") == 410:
-                        raise _Gone
-                    raise _Refused(obj.get("code", 0), obj.get("message", ""))
-            version = obj["metadata"]["resourceVersion"]
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                raise aiohttp.ClientPayloadError(f"a line of the watch is longer than {_LONGEST_LINE} bytes")
+            for line in lines:
+                version = self._take(orjson.loads(line))
+
+    def _take(self, event: Mapping[str, Any]) -> str:
+        """Tell the sink of one event. Returns the version to continue from."""
+        obj = event["object"]
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                self._sink.changed(self.resource, obj)
+            case "DELETED":
+                self._sink.deleted(self.resource, obj)
+            case "ERROR":
+                if obj.get("code") == 410:
+                    raise _Gone
+                raise _Refused(obj.get("code", 0), obj.get("message", ""))
+        return str(obj["metadata"]["resourceVersion"])
 
 
 class _Refused(Exception):

@@ -131,15 +131,11 @@ class PodProcesses:
         (folder / "ca.crt").write_text(self.cluster.ca_file.read_text())
 
     def _command(self, container: Json) -> list[str]:
-        command = container.get("command", ["tini", "--", "gitops"])  # the image's ENTRYPOINT
-        assert command[:2] == ["tini", "--"]
+        assert "command" not in container, "the image's ENTRYPOINT is `gitops` below an init"
+        has_token = any(mount["mountPath"] == TOKEN_FOLDER for mount in container["volumeMounts"])
+        token = self.folder / ("token" if has_token else "nothing")
         arguments = [self._here(argument) for argument in container["args"]]
-        if command[2] == "gitops":
-            has_token = any(mount["mountPath"] == TOKEN_FOLDER for mount in container["volumeMounts"])
-            token = self.folder / ("token" if has_token else "nothing")
-            return [sys.executable, "-P", "-c", _IN_POD, str(token), *arguments]
-        assert command[2] == "python"
-        return [sys.executable, *command[3:], *arguments]
+        return [sys.executable, "-P", "-c", _IN_POD, str(token), *arguments]
 
     def _here(self, argument: str) -> str:
         """An argument with this machine's ports and places."""

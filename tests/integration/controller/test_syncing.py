@@ -113,7 +113,7 @@ def test_objects_of_many_kinds_are_applied_and_stay_quiet(controller: Controller
         service("s"),
         thing("autoscaling/v2", "HorizontalPodAutoscaler", "h", spec={"scaleTargetRef": scaled, "maxReplicas": 3}),
         thing("networking.k8s.io/v1", "Ingress", "i", spec={"rules": [{"host": "a.example.com", **paths}]}),
-        thing("networking.k8s.io/v1", "NetworkPolicy", "n", spec={"podSelector": {}, "policyTypes": ["Ingress"]}),
+        thing("networking.k8s.io/v1", "NetworkPolicy", "np", spec={"podSelector": {}, "policyTypes": ["Ingress"]}),
         thing("policy/v1", "PodDisruptionBudget", "p", spec={"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}),
         thing("rbac.authorization.k8s.io/v1", "Role", "r", rules=rules),
         thing("v1", "ServiceAccount", "sa"),

@@ -90,3 +90,45 @@ def test_our_entry_is_the_apply_on_the_object_itself() -> None:
     update, status = entry(SHOP.manager, "Update"), entry(SHOP.manager, subresource="status")
     assert fields.apply_entry([update, status, OURS], SHOP.manager) is OURS
     assert fields.apply_entry([update, status], SHOP.manager) is None
+
+
+OWNED = {"f:data": {"f:k": {}}, "f:spec": {'k:{"name":"x"}': {".": {}, "f:image": {}}, "f:args": {}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "covered"),
+    [
+        (("f:data", "f:k"), True),
+        (("f:data",), True),  # something below it
+        (("f:data", "f:other"), False),
+        (("f:spec", "f:args", "i:0"), True),  # the atomic thing above it
+        (("f:spec", 'k:{"name":"x"}'), True),
+        (("f:spec", 'k:{"name":"x"}', "f:env"), False),
+        (("f:status",), False),
+    ],
+)
+def test_a_trie_covers_what_it_owns(path: tuple[str, ...], covered: bool) -> None:
+    assert fields.covers(OWNED, path) is covered
+
+
+def test_an_empty_trie_covers_nothing() -> None:
+    assert not fields.covers({}, ("f:data",))
+
+
+def test_paths_name_items_that_are_owned_as_such() -> None:
+    item = 'k:{"name":"x"}'
+    assert set(fields.paths(OWNED)) == {
+        ("f:data", "f:k"),
+        ("f:spec", item),
+        ("f:spec", item, "f:image"),
+        ("f:spec", "f:args"),
+    }
+
+
+def test_authors_are_the_others_who_own_a_path_newest_first() -> None:
+    old = entry("old", "Update", {"f:data": {"f:k": {}}}, time="2026-01-01T00:00:00Z")
+    new = entry("new", "Update", {"f:data": {"f:k": {}}}, time="2026-01-02T00:00:00Z")
+    other = entry("other", "Update", {"f:data": {"f:l": {}}})
+    found = fields.authors([old, OURS, other, new], [("f:data", "f:k")], SHOP.manager)
+    assert [name for name, _ in found] == ["new", "old"]
+    assert fields.authors([old], [("f:gone",)], SHOP.manager) == []
