@@ -280,6 +280,5 @@ def demo(
     Example: gitops demo
     """
     from gitops.cli.demo import run as work
-    from gitops.cli.diff import wants_color
 
-    raise typer.Exit(work(color=wants_color(no_color)))
+    raise typer.Exit(work(no_color=no_color))

@@ -23,12 +23,13 @@ from gitops.core.problem import GitopsError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(*, color: bool) -> int:
+def run(*, no_color: bool) -> int:
     """Show all steps; on a terminal everything then stays up until Ctrl-C.
 
     Raises GitopsError when a step didn't happen; ends with 128 + its number at a signal. In both
     cases nothing is left running.
     """
+    color = sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
     page = Page(Console(color_system="auto" if color else None, highlight=False))
     stays = sys.stdin.isatty() and sys.stdout.isatty()
     with _ending_at_signals(), _folder(page) as folder:
@@ -49,20 +50,16 @@ def _stay(stage: Stage, page: Page) -> None:
     """Say how to use what runs, and keep it running; only a signal ends it."""
     folder = shlex.quote(str(stage.folder))
     page.say("It runs until you press Ctrl-C. Try it in another terminal:")
-    page.output(
-        f"""
-. {folder}/env      # for kubectl, gitops and KUBECONFIG
+    page.commands(f"""
+. {folder}/env    # KUBECONFIG, kubectl, gitops
 gitops status
 gitops status shop -n gitops-system
 kubectl get pods -A
-kubectl delete service web -n shop       # look: it comes back
-cd {folder}/shop    # the repository: edit, then
+kubectl delete service web -n shop    # it comes back
+cd {folder}/shop    # the repository: edit, and then
 gitops diff deploy/shop/overlays/prod
 git commit -a -m "My change" && git push
-kubectl annotate -n gitops-system application/shop --overwrite \\
-  gitops.dev/reconcile-at="$(date)"      # asks Git at once
-"""
-    )
+""")
     while True:
         stage.controller.check()
         time.sleep(1)

@@ -29,6 +29,10 @@ class Page:
         """Print a command as the reader could type it."""
         self._line(f"{_INDENT}$ {text}", "cyan")
 
+    def commands(self, text: str) -> None:
+        """Print lines for the reader to copy; not one is broken, however long."""
+        self._line(textwrap.indent(text.strip(), _INDENT), "cyan")
+
     def output(self, text: str) -> None:
         """Print what a command said; only lines that are too long are broken, at a space."""
         self._line("\n".join(_folded(line) for line in text.rstrip().splitlines()), "dim")

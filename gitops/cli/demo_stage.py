@@ -31,6 +31,14 @@ from gitops.local.worktree import WorkTree
 NAMESPACE = "gitops-system"
 INTERVAL = "1s"
 _TOOLS = ("kubectl", "kustomize", "helm")
+# So that the reader's own git works in the working tree: commits, pushes, asks no proxy.
+_SETTINGS = (
+    ("user.name", "Ada"),
+    ("user.email", "ada@example.com"),
+    ("http.proxy", ""),
+    ("branch.main.remote", "origin"),
+    ("branch.main.merge", "refs/heads/main"),
+)
 _POLL_SECONDS = 0.05
 _LOG_LINES = 12
 
@@ -115,6 +123,7 @@ def log_tail(folder: Path) -> str:
 
 def _programs(page: Page) -> dict[str, Path]:
     """Find or build what is needed; the first build is announced, since it takes minutes."""
+    names = (*PROGRAMS, *(name for name in _TOOLS if name not in PROGRAMS))
     printed = Printed()
     announced = False
 
@@ -123,13 +132,13 @@ def _programs(page: Page) -> dict[str, Path]:
         if not announced:
             announced = True
             page.say(
-                f"{step.total} programs are built from pinned sources into {cache_folder()}: "
-                "this takes minutes, and only the first time."
+                f"Building {step.total} of {len(names)} programs from pinned sources into "
+                f"{cache_folder()}: it takes minutes, and only the first time."
             )
         printed(step)
 
     began = time.monotonic()
-    binaries = ensure((*PROGRAMS, *_TOOLS), progress)
+    binaries = ensure(names, progress)
     how = f"built in {_since(began)}" if announced else "all are there, nothing to build"
     page.done(f"{len(binaries)} programs of Kubernetes, Kustomize and Helm: {how}")
     return binaries
@@ -171,9 +180,8 @@ def _repository(folder: Path, git_server: GitServer) -> WorkTree:
     """Make the repository `shop` and a working tree of it that is not committed yet."""
     url = git_server.create_repository("shop")
     tree = WorkTree.create(folder / "shop", url)
-    # For the reader, whose own git works here too.
-    for name, value in (("user.name", "Ada"), ("user.email", "ada@example.com"), ("http.proxy", "")):
-        tree.git("config", name, value)
+    for setting in _SETTINGS:
+        tree.git("config", *setting)
     shutil.copytree(_example(), tree.folder, dirs_exist_ok=True)
     path = tree.folder / "applications.yaml"
     applications = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))

@@ -147,7 +147,9 @@ class Controller:
             registry=self._registry,
             targets=self._targets,
             reporter=reporter,
-            teardown=Teardown(client, self._cluster, self._members, reporter, self._events),
+            teardown=Teardown(
+                client, self._cluster, self._members, reporter, self._events, settings.namespace
+            ),
             metrics=metrics,
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),

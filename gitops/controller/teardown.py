@@ -42,6 +42,7 @@ class Teardown:
     members: Members
     reporter: Reporter
     events: Events
+    home: str  # the controller's own namespace
 
     async def step(self, app: Application, client: Client, memory: Memory) -> float | None:
         """Go as far as possible now. Returns seconds until the next step, None when events will tell."""
@@ -87,6 +88,8 @@ class Teardown:
             reply = await self.client.request("GET", path, accept=METADATA, label="teardown")
             if reply.ok and reply.json["metadata"].get("deletionTimestamp"):
                 return why
+        if account is None and namespace != self.home:
+            return "it names no service account to delete them as"
         if account:
             path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account.name}"
             reply = await self.client.request("GET", path, accept=METADATA, label="serviceaccounts")

@@ -3,13 +3,15 @@
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import orjson
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
 from gitops.core.identity import Owner
 from gitops.core.model import GroupKind, Manifest, ObjectKey, Rendered
+from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import Catalog, Resource
@@ -65,15 +67,23 @@ def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) ->
 
 
 def _definitions(manifests: Iterable[Manifest]) -> Iterable[tuple[tuple[str, str], bool]]:
-    """(apiVersion, kind) → namespaced, of the CustomResourceDefinitions in the render."""
+    """(apiVersion, kind) → namespaced, of the CustomResourceDefinitions in the render.
+
+    One that makes no sense defines nothing: the server says what is wrong with it when it is applied.
+    """
     for manifest in manifests:
         if manifest.group_kind != _CRD:
             continue
-        spec = orjson.loads(manifest.body).get("spec") or {}
-        kind = (spec.get("names") or {}).get("kind", "")
-        for version in spec.get("versions") or ():
-            api_version = f"{spec.get('group')}/{version.get('name')}"
+        spec = _mapping(orjson.loads(manifest.body).get("spec"))
+        kind = str(_mapping(spec.get("names")).get("kind", ""))
+        versions = spec.get("versions")
+        for version in versions if isinstance(versions, list) else ():
+            api_version = f"{spec.get('group')}/{_mapping(version).get('name')}"
             yield (api_version, kind), spec.get("scope") == "Namespaced"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _unknown(manifest: Manifest, catalog: Catalog) -> Problem:
@@ -137,10 +147,14 @@ def body_of(manifest: Manifest, wanted: Wanted, owner: Owner, *, uid: str = "", 
     return b'{"metadata":' + orjson.dumps(metadata) + b"," + manifest.rest + b"}"
 
 
+_Packed: TypeAlias = tuple[str, str, str, str, str, str, str]
+
+
 class ManifestStore:
     """Manifests by key, compressed in blocks: healing needs them at once, memory wants them small.
 
-    A block is inflated whole, so it is kept at some ten objects: well below a millisecond.
+    A block is inflated whole, so it is kept at some ten objects: well below a millisecond. It
+    holds objects that are applied one after the other, so that a sync inflates each block once.
     """
 
     _BLOCK = 16
@@ -148,10 +162,10 @@ class ManifestStore:
     def __init__(self, manifests: Mapping[ObjectKey, Manifest]) -> None:
         self._places: dict[ObjectKey, tuple[int, int]] = {}
         self._blocks: list[bytes] = []
-        block: list[tuple[str, str, str, str, str, str, str]] = []
-        for key, manifest in manifests.items():
+        block: list[_Packed] = []
+        for key in sorted(manifests, key=_in_order):
             self._places[key] = (len(self._blocks), len(block))
-            block.append(_packed(manifest))
+            block.append(_packed(manifests[key]))
             if len(block) == self._BLOCK:
                 self._blocks.append(_deflate(block))
                 block = []
@@ -160,16 +174,14 @@ class ManifestStore:
 
     def __getitem__(self, key: ObjectKey) -> Manifest:
         index, place_ = self._places[key]
-        api_version, kind, namespace, name, metadata, rest, origin = orjson.loads(
-            zlib.decompress(self._blocks[index])
-        )[place_]
+        api_version, kind, namespace, name, metadata, rest, origin = _inflate(self._blocks[index])[place_]
         return Manifest(api_version, kind, namespace, name, metadata.encode(), rest.encode(), origin)
 
     def __len__(self) -> int:
         return len(self._places)
 
 
-def _packed(manifest: Manifest) -> tuple[str, str, str, str, str, str, str]:
+def _packed(manifest: Manifest) -> _Packed:
     return (
         manifest.api_version,
         manifest.kind,
@@ -181,5 +193,17 @@ def _packed(manifest: Manifest) -> tuple[str, str, str, str, str, str, str]:
     )
 
 
-def _deflate(block: list[tuple[str, str, str, str, str, str, str]]) -> bytes:
+def _deflate(block: list[_Packed]) -> bytes:
     return zlib.compress(orjson.dumps(block), level=1)
+
+
+def _in_order(key: ObjectKey) -> tuple[int, str, str, str, str]:
+    """As the plan orders them."""
+    return (stage_of(key.group_kind), key.group, key.kind, key.namespace, key.name)
+
+
+# Few: the objects of a block are applied at the same time, and what is kept may hold Secrets' data.
+@lru_cache(maxsize=4)
+def _inflate(block: bytes) -> list[_Packed]:
+    unpacked: list[_Packed] = orjson.loads(zlib.decompress(block))
+    return unpacked

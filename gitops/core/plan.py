@@ -158,9 +158,14 @@ def to_dry_run(situation: Situation) -> list[ObjectKey]:
 def plan(situation: Situation) -> Plan:
     """Decide what to do about every object, from what is true now and nothing else."""
     steps = [step for wanted in situation.wanted.values() if (step := _step_for(situation, wanted))]
-    steps.sort(key=lambda step: (step.wave, step.stage, step.key))
+    steps.sort(key=lambda step: (step.wave, step.stage, *_words(step.key)))
     prunes, problems = _prunes(situation)
     return Plan(tuple(steps), prunes, (*situation.unplannable, *problems))
+
+
+def _words(key: ObjectKey) -> tuple[str, str, str, str]:
+    """What a key is compared by, as a tuple: comparing keys themselves takes ten times as long."""
+    return (key.group, key.kind, key.namespace, key.name)
 
 
 def _member(situation: Situation, key: ObjectKey) -> Observed | None:
@@ -259,7 +264,7 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
         if key in situation.wanted or (key.group, key.kind, key.name) in names or seen.deleting:
             continue
         steps.append(_prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune))
-    steps.sort(key=lambda step: (-step.stage, step.key))
+    steps.sort(key=lambda step: (-step.stage, *_words(step.key)))
     deletions = sum(step.acts for step in steps)
     ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]
     desired = {*situation.wanted, *unplaced}

@@ -11,17 +11,12 @@ from gitops.render.sandbox import SandboxError, isolate
 from gitops.render.server import Server, listen
 from gitops.render.tools import Binaries
 
-# What Python and the tools may know of the machine; everything else is dropped at the start.
-_KEPT = ("PATH", "LANG", "TMPDIR", "MALLOC_ARENA_MAX")
-
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGTERM; 0 when it was stopped, 1 when it can't start."""
     options = _parser().parse_args(argv)
     path = os.environ.get("PATH")
     binaries = Binaries(_absolute(options.helm, path), _absolute(options.kustomize, path))
-    for name in set(os.environ) - set(_KEPT):
-        del os.environ[name]
     try:
         listener = listen(options.socket)
     except OSError as error:

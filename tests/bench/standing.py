@@ -46,13 +46,13 @@ def _no_change(bed: Bed, running: ControllerProcess) -> Found:
     cpu = running.cpu_seconds()
     for number in range(_PASSES):
         bed.annotate(_NAME, "bench", str(number))
-        time.sleep(0.15)
+        time.sleep(0.25)
     time.sleep(0.5)
     used = running.cpu_seconds() - cpu
     passes = running.metric("gitops_reconcile_seconds_count") - passes
     requests = running.metric("gitops_kube_requests_total") - requests
     audited = by(USER, bed.audit.settled())
-    if passes < _PASSES:
+    if passes < _PASSES / 2:  # two changes during one pass are one more pass
         raise RuntimeError(f"only {passes:g} passes for {_PASSES} changes of an annotation")
     return [
         Measure(

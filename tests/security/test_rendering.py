@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -90,20 +91,38 @@ def refusal(client: RendererClient, tmp_path: Path) -> Callable[..., Any]:
 def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Runs Python code in the place of helm; it puts its findings into the dict `found`."""
 
-    async def run(body: str) -> dict[str, str]:
+    async def run(body: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
         tool = tmp_path / "probe"
         tool.write_text(PROBE.format(python=sys.executable, body=body))
         tool.chmod(0o755)
         (tmp_path / "tmp").mkdir()
         monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
         tree = write(tmp_path / "tree", {"app/Chart.yaml": CHART})
-        async with RendererProcess(helm=str(tool)) as client:
-            done = await render(client, tree)
+        if environment is None:
+            async with RendererProcess(helm=str(tool)) as client:
+                done = await render(client, tree)
+        else:
+            done = await render_with(environment, tool, tree, tmp_path / "by-hand.sock")
         (manifest,) = done.rendered.manifests
         found: dict[str, str] = json.loads(manifest.body)["data"]
         return found
 
     return run
+
+
+async def render_with(
+    environment: Mapping[str, str], helm: Path, tree: FolderTree, path: Path
+) -> RenderedTree:
+    """With a renderer that got everything from whoever started it, as in a container."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gitops.render", "--socket", str(path), "--helm", str(helm)),
+        env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    try:
+        return await render(RendererClient(path), tree)
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def test_no_socket_can_be_opened(probe: Callable[..., Any]) -> None:
@@ -126,26 +145,27 @@ async def test_other_processes_are_out_of_reach(probe: Callable[..., Any]) -> No
     assert found["calls"] == "PermissionError PermissionError PermissionError"
 
 
-def test_the_renderer_itself_is_filtered(tmp_path: Path) -> None:
-    async def status() -> str:
-        renderer = RendererProcess()
-        async with renderer as client:
-            await client.version()
-            return Path(f"/proc/{renderer.pid}/status").read_text()
+async def test_the_renderer_itself_is_filtered_and_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", PLANTED)
+    renderer = RendererProcess()
+    async with renderer as client:
+        await client.version()
+        process = Path(f"/proc/{renderer.pid}")
+        fields = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+        assert (fields["Seccomp"], fields["NoNewPrivs"]) == ("2", "1")
+        names = {
+            entry.partition("=")[0] for entry in (process / "environ").read_text().strip("\0").split("\0")
+        }
+        assert names <= {"PATH", "LANG", "TMPDIR", "PYTHONPATH"}
 
-    fields = dict(line.split(":\t", 1) for line in asyncio.run(status()).splitlines())
-    assert (fields["Seccomp"], fields["NoNewPrivs"]) == ("2", "1")
 
-
-async def test_no_environment_and_no_descriptors_are_inherited(
-    probe: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "GIT_ASKPASS", "SSH_AUTH_SOCK", "MY_TOKEN"):
-        monkeypatch.setenv(name, PLANTED)
+async def test_tools_inherit_no_environment_and_no_descriptors(probe: Callable[..., Any]) -> None:
+    names = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "GIT_ASKPASS", "SSH_AUTH_SOCK", "MY_TOKEN")
     found = await probe(
         "found = dict(os.environ)\n"
         "numbers = [n for n in range(256) if attempt(lambda: os.fstat(n)) != 'OSError']\n"
-        "found['descriptors'] = ' '.join(map(str, numbers))\n"
+        "found['descriptors'] = ' '.join(map(str, numbers))\n",
+        dict.fromkeys(names, PLANTED),
     )
     assert PLANTED not in str(found)
     assert found.pop("descriptors") == "0 1 2"

@@ -63,12 +63,8 @@ def deployment(name: str, image: str = "web:1", **spec: Any) -> Obj:
 
 
 def claim(name: str) -> Obj:
-    """A PersistentVolumeClaim of a class that nobody provides, so that it stays Pending without harm."""
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": "1Gi"}},
-        "storageClassName": "",
-    }
+    """A PersistentVolumeClaim of the default class, which the control plane's simulation provides."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     return thing("v1", "PersistentVolumeClaim", name, spec=spec)
 
 

@@ -53,7 +53,9 @@ async def test_an_impersonated_account_does_what_it_may_and_nothing_else(
     assert f"system:serviceaccount:{namespace}:writer" in secrets.failure["message"]
 
 
-async def test_the_original_client_keeps_its_own_rights(client: Client, namespace: str, writer: Account) -> None:
+async def test_the_original_client_keeps_its_own_rights(
+    client: Client, namespace: str, writer: Account
+) -> None:
     client.as_account(writer)
     assert (await client.request("GET", f"/api/v1/namespaces/{namespace}/secrets")).ok
 
@@ -72,13 +74,17 @@ async def test_an_impersonated_account_has_the_groups_of_its_own_token(
     }
 
 
-async def test_a_watch_is_opened_with_the_same_rights(client: Client, namespace: str, writer: Account) -> None:
+async def test_a_watch_is_opened_with_the_same_rights(
+    client: Client, namespace: str, writer: Account
+) -> None:
     path = f"/api/v1/namespaces/{namespace}/secrets"
     async with client.as_account(writer).stream(path, {"watch": "1"}, "application/json") as response:
         assert response.status == 403
 
 
-async def test_nobody_there_is_a_reply_of_status_0_that_says_why(tmp_path: Path, control_plane: ControlPlane) -> None:
+async def test_nobody_there_is_a_reply_of_status_0_that_says_why(
+    tmp_path: Path, control_plane: ControlPlane
+) -> None:
     kubeconfig = tmp_path / "config"
     nowhere = control_plane.kubeconfig.read_text().replace(control_plane.url, "https://127.0.0.1:1")
     kubeconfig.write_text(nowhere)
@@ -107,7 +113,9 @@ async def test_credentials_that_stay_refused_are_a_401_and_not_a_loop(
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(control_plane.kubeconfig.read_text().replace(control_plane.admin_token, "wrong"))
     seen: list[int] = []
-    client = await Client.connect(Access(kubeconfig), lambda method, label, status, seconds: seen.append(status))
+    client = await Client.connect(
+        Access(kubeconfig), lambda method, label, status, seconds: seen.append(status)
+    )
     assert (await client.request("GET", "/api/v1/namespaces")).status == 401
     assert (await client.request("GET", "/api/v1/namespaces")).status == 401
     await client.close()
@@ -151,7 +159,8 @@ async def test_a_body_of_many_megabytes_is_sent_whole(client: Client, namespace:
 async def test_the_observer_hears_of_every_request(control_plane: ControlPlane) -> None:
     heard: list[tuple[str, str, int]] = []
     client = await Client.connect(
-        Access(control_plane.kubeconfig), lambda method, label, status, _: heard.append((method, label, status))
+        Access(control_plane.kubeconfig),
+        lambda method, label, status, _: heard.append((method, label, status)),
     )
     await client.request("GET", "/api/v1/namespaces/default", label="namespaces")
     await client.request("GET", "/api/v1/namespaces/nowhere", label="namespaces")

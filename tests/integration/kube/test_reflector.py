@@ -95,7 +95,12 @@ class World:
 
     async def write(self, name: str, **data: str) -> None:
         labels = dict([MINE.split("=")])
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data}
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "labels": labels},
+            "data": data,
+        }
         reply = await self.client.request("POST", CONFIG_MAPS.collection(self.namespace), orjson.dumps(body))
         if reply.status == 409:
             path = self.path(name)
@@ -126,7 +131,7 @@ async def reflecting(client: Client, namespace: str) -> AsyncIterator[tuple[Copy
 
 async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is told by a sink
             await asyncio.sleep(0.02)
 
 

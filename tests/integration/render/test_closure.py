@@ -1,15 +1,21 @@
 """What a render reads is known exactly, so that its key changes exactly when it has to."""
 
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitops.core.problem import Reason
 from gitops.core.render_options import RenderOptions
 from gitops.core.renderkey import render_key
 from gitops.git.folder import FolderTree
+from gitops.render.closure import render_tree
+from gitops.render.errors import RenderError
+from gitops.render.process import RendererProcess
+from gitops.render.protocol import RenderRequest
 
 OVERLAY = {
     "apps/web/kustomization.yaml": "resources: [../../base]\n",
@@ -88,3 +94,28 @@ async def test_a_linked_manifest_is_read(render: Callable[..., Any], link: Calla
     done = await render({"app/a.yaml": link("../base/a.yaml"), "base/a.yaml": OVERLAY["base/a.yaml"]})
     assert [(each.name, each.origin) for each in done.rendered.manifests] == [("a", "app/a.yaml:1")]
     assert set(done.reads) == {"app", "base/a.yaml"}
+
+
+async def test_a_file_that_only_the_tool_knows_of_is_found_by_its_error(tmp_path: Path) -> None:
+    # Nothing that kustomize reads today escapes our own reading: a stand-in for one of tomorrow.
+    tool = tmp_path / "kustomize"
+    tool.write_text(
+        f"#!{sys.executable} -S\nimport os, sys\n"
+        "try:\n    print(open('tree/shared/cm.yaml').read())\n"
+        "except FileNotFoundError as error:\n"
+        '    sys.exit(f"Error: open {os.getcwd()}/tree/shared/cm.yaml: no such file or directory")\n'
+    )
+    tool.chmod(0o755)
+    folder = tmp_path / "tree"
+    for name, text in {"app/kustomization.yaml": "new: x", "shared/cm.yaml": OVERLAY["base/a.yaml"]}.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(text)
+    async with RendererProcess(kustomize=str(tool)) as client:
+        done = await render_tree(FolderTree(folder), RenderRequest("shop/web", "shop", "app"), client)
+        assert [each.name for each in done.rendered.manifests] == ["a"]
+        assert set(done.reads) == {"app", "shared/cm.yaml"}
+        (folder / "shared/cm.yaml").unlink()
+        with pytest.raises(RenderError) as caught:
+            await render_tree(FolderTree(folder), RenderRequest("shop/web", "shop", "app"), client)
+        assert caught.value.problem.reason is Reason.RENDER_FAILED
+        assert caught.value.reads["shared/cm.yaml"] is None

@@ -66,9 +66,7 @@ async def test_an_overlay_reads_bases_outside_of_its_folder_and_nothing_else(
     }
 
 
-async def test_files_that_only_the_tool_knows_of_are_found_by_its_error(render: Callable[..., Any]) -> None:
-    # A replacement source inside a transformer's configuration of an unknown shape: nothing of
-    # ours reads it, the tool does.
+async def test_a_transformers_own_file_is_followed(render: Callable[..., Any]) -> None:
     files = {
         "app/kustomization.yaml": "resources: [web.yaml]\ntransformers: [t.yaml]\n",
         "app/web.yaml": DEPLOYMENT,

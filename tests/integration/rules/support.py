@@ -29,7 +29,12 @@ Obj = dict[str, Any]
 
 
 def config_map(name: str, data: Mapping[str, str] | None = None) -> Obj:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data or {"k": "1"})}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": dict(data or {"k": "1"}),
+    }
 
 
 def secret(name: str, data: Any) -> Obj:

@@ -1,11 +1,21 @@
 """Section 1 of the engine's design: what an apply does, refuses, and silently joins."""
 
+import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from gitops.core.identity import manager_name
-from gitops.core.problem import Blame, Reason
+from gitops.api.group import (
+    API_VERSION,
+    APPLYSET_GROUP_KINDS_ANNOTATION,
+    APPLYSET_ID_LABEL,
+    APPLYSET_TOOLING_ANNOTATION,
+    KIND,
+)
+from gitops.core.identity import applyset_id, manager_name
+from gitops.core.problem import Blame, GitopsError, Reason
 from gitops.core.verdict import Turn
 from gitops.kube.objects import patch
 from tests.integration.rules.support import (
@@ -20,6 +30,9 @@ from tests.integration.rules.support import (
     managers_of,
     success,
 )
+
+Kubectl = Callable[..., str]
+ROOT = Path(__file__).parents[3]
 
 
 async def test_the_part_of_labels_of_two_applications_conflict(place: Place) -> None:
@@ -159,18 +172,58 @@ async def test_one_manager_has_one_apply_entry_across_api_versions(place: Place)
     assert [(e["operation"], e["apiVersion"]) for e in ours] == [("Apply", "autoscaling/v1")]
 
 
-async def test_a_label_that_kubectl_understands_selects_the_members(place: Place, kubectl: object) -> None:
+async def test_a_label_that_kubectl_understands_selects_the_members(place: Place, kubectl: Kubectl) -> None:
     await place.apply(place.marked(config_map("ours")))
     await place.apply(place.marked(config_map("theirs"), CAFE), CAFE)
-    assert callable(kubectl)
     selector = f"--selector=applyset.kubernetes.io/part-of={SHOP.applyset_id}"
     names = kubectl("get", "configmaps", selector, f"--namespace={place.namespace}", "--output=name")
     assert names.split() == ["configmap/ours"]
+
+
+@pytest.mark.parametrize(
+    ("tooling", "identity", "complaint"),
+    [
+        ("kubectl/v1.37", "ours", ""),
+        ("kubectl/v1.37", "applyset-of-somebody-else-v1", "incorrect value"),
+        ("gitops/v1", "ours", 'managed by tooling "gitops"'),
+    ],
+)
+async def test_kubectl_computes_our_id_for_itself_and_leaves_our_sets_alone(
+    place: Place,
+    kubectl: Kubectl,
+    tooling: str,
+    identity: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBECTL_APPLYSET", "true")
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={ROOT}/manifests/crds")
+    kubectl("wait", "crd/applications.gitops.dev", "--for=condition=Established")
+    metadata = {
+        "name": "shop",
+        "labels": {
+            APPLYSET_ID_LABEL: applyset_id(place.namespace, "shop") if identity == "ours" else identity
+        },
+        "annotations": {APPLYSET_TOOLING_ANNOTATION: tooling, APPLYSET_GROUP_KINDS_ANNOTATION: ""},
+    }
+    source = {"repository": "https://git.example.com/shop.git"}
+    parent = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"source": source}}
+    here = f"--namespace={place.namespace}"
+    kubectl("create", here, "--filename=-", input=json.dumps(parent))
+    apply = ("apply", "--prune", "--applyset=applications.gitops.dev/shop", here, "--filename=-")
+    if complaint:
+        with pytest.raises(GitopsError, match=complaint):
+            kubectl(*apply, input=json.dumps(config_map("a")))
+    else:
+        kubectl(*apply, input=json.dumps(config_map("a")))
+        assert (await place.observed(config_map("a"))).part_of == applyset_id(place.namespace, "shop")
 
 
 async def test_label_annotation_and_entry_come_with_the_object_itself(place: Place) -> None:
     """So that a crash between two requests can't leave an object that nobody owns."""
     created = success(await place.try_apply(place.marked(config_map("a"))))
     assert created["metadata"]["labels"] == {"applyset.kubernetes.io/part-of": SHOP.applyset_id}
-    assert re.fullmatch(r"[a-z2-7]{26}\.[a-z2-7]{26}", created["metadata"]["annotations"]["gitops.dev/applied"])
+    assert re.fullmatch(
+        r"[a-z2-7]{26}\.[a-z2-7]{26}", created["metadata"]["annotations"]["gitops.dev/applied"]
+    )
     assert entry_of(created)

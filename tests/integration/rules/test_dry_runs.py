@@ -149,7 +149,10 @@ async def test_drift_names_its_author(place: Place) -> None:
 @pytest.mark.parametrize("port", [0, 1])
 async def test_drift_of_a_named_port_names_its_author(place: Place, port: int) -> None:
     """The server keys ports by number and protocol, we show them by name."""
-    ports = [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "admin", "port": 81, "targetPort": 8081}]
+    ports = [
+        {"name": "http", "port": 80, "targetPort": 8080},
+        {"name": "admin", "port": 81, "targetPort": 8081},
+    ]
     obj = {
         "apiVersion": "v1",
         "kind": "Service",

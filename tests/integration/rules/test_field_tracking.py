@@ -21,6 +21,7 @@ from tests.integration.rules.support import (
     entry_of,
     fields_of,
     managers_of,
+    pod_spec,
     secret,
     service,
 )
@@ -219,7 +220,7 @@ async def test_a_foreign_value_that_is_invalid_beside_ours_is_healed_by_taking_i
 
 UNSEEN: dict[str, Foreign] = {
     "an associative list reordered": Foreign(
-        deployment("d"), patch("replace", f"{MAIN}/env", deployment("d")["spec"]["template"]["spec"]["containers"][0]["env"][::-1])
+        deployment("d"), patch("replace", f"{MAIN}/env", pod_spec()["containers"][0]["env"][::-1])
     ),
     "stringData written to a Secret": Foreign(
         {**secret("s", {}), "stringData": {"k": "ours"}}, merge({"stringData": {"k": "theirs"}})
@@ -276,7 +277,11 @@ async def test_a_status_is_written_without_touching_our_digest(place: Place) -> 
     before = await place.apply(obj)
     body = b'{"status":{"replicas":5,"observedGeneration":1}}'
     reply = await place.client.request(
-        "PATCH", f"{place.path(obj)}/status", body, content_type=MERGE_PATCH, params={"fieldManager": "kubelet"}
+        "PATCH",
+        f"{place.path(obj)}/status",
+        body,
+        content_type=MERGE_PATCH,
+        params={"fieldManager": "kubelet"},
     )
     assert reply.ok
     after = await place.get(obj)

@@ -112,9 +112,13 @@ ROWS: dict[str, Row] = {
     "bad base64": Row(secret("a", {"k": "not base64!"}), Reason.INVALID_FIELD),
     "invalid value": Row(deployment("a", replicas=-1), Reason.INVALID_OBJECT, says="spec.replicas"),
     "invalid name": Row(config_map("Bad_Name"), Reason.INVALID_OBJECT),
-    "label too long": Row(changed(config_map("a"), "metadata.labels", {"a": "x" * 64}), Reason.INVALID_OBJECT),
+    "label too long": Row(
+        changed(config_map("a"), "metadata.labels", {"a": "x" * 64}), Reason.INVALID_OBJECT
+    ),
     "object too long": Row(config_map("a", {"k": "x" * (2**20 + 1)}), Reason.INVALID_OBJECT, says="Too long"),
-    "request too long": Row(config_map("a", {"k": "x" * (4 * 2**20)}), Reason.INVALID_OBJECT, says="too large"),
+    "request too long": Row(
+        config_map("a", {"k": "x" * (4 * 2**20)}), Reason.INVALID_OBJECT, says="too large"
+    ),
     "Deployment selector": update(
         deployment("web"),
         "spec",
@@ -130,9 +134,7 @@ ROWS: dict[str, Row] = {
     "Secret type": update(secret("s", {}), "type", "kubernetes.io/custom", IMMUTABLE),
     "Pod field": update(pod("pod"), "spec.containers.0.args", ["c"], IMMUTABLE),
     "claim shrunk": update(claim("2Gi"), "spec.resources.requests.storage", "1Gi", IMMUTABLE),
-    "roleRef": update(
-        binding("b", "Role", "one"), "roleRef.name", "two", IMMUTABLE, says="roleRef"
-    ),
+    "roleRef": update(binding("b", "Role", "one"), "roleRef.name", "two", IMMUTABLE, says="roleRef"),
     "PriorityClass value": update(PRIORITY, "value", 2, IMMUTABLE),
     "no such PriorityClass": Row(
         pod("p", priorityClassName="nope"), Reason.ADMISSION_DENIED, Turn.LATER, says="nope"
@@ -178,7 +180,9 @@ def unknown_path(request: pytest.FixtureRequest, namespace: str) -> str:
 
 
 async def test_a_kind_that_is_not_served_may_come(place: Place, unknown_path: str) -> None:
-    reply = await place.client.request("PATCH", unknown_path, b"{}", content_type="application/apply-patch+yaml")
+    reply = await place.client.request(
+        "PATCH", unknown_path, b"{}", content_type="application/apply-patch+yaml"
+    )
     row = Row({}, Reason.UNKNOWN_KIND, Turn.LATER, Blame.CLUSTER)
     check(row, judge(reply.status, reply.failure, ObjectKey("x", "Nope", place.namespace, "a")))
 
@@ -195,7 +199,9 @@ async def test_an_api_that_does_not_know_the_type_of_patch_can_not_be_managed(pl
     """As an aggregated API without server-side apply answers: 415."""
     obj = config_map("a")
     await place.apply(obj)
-    reply = await place.client.request("PATCH", place.path(obj), b"{}", content_type="application/patch-of-old")
+    reply = await place.client.request(
+        "PATCH", place.path(obj), b"{}", content_type="application/patch-of-old"
+    )
     assert reply.status == 415
     check(Row(obj, Reason.UNSUPPORTED_API, blame=Blame.CLUSTER), place.verdict(obj, reply))
 
@@ -254,7 +260,9 @@ async def test_a_limit_range_is_no_matter_of_rights(place: Place) -> None:
 
 async def test_pod_security_is_named(place: Place) -> None:
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
-    await place.merge({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}, labels)
+    await place.merge(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace}}, labels
+    )
     verdict = place.verdict(pod("p"), await place.try_apply(pod("p")))
     check(Row({}, Reason.ADMISSION_DENIED, Turn.LATER, says="violates PodSecurity"), verdict)
 
@@ -307,7 +315,9 @@ def webhook(name: str, namespace: str) -> Obj:
         "timeoutSeconds": 1,
         "clientConfig": {"service": {"namespace": namespace, "name": "nobody"}},
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"]}],
+        "rules": [
+            {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"]}
+        ],
     }
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",

@@ -55,7 +55,9 @@ async def test_a_release_keeps_the_labels_annotations_and_managers_of_others(pla
     )
     await place.merge(obj, {"spec": {"replicas": 0, "paused": True}}, by="pauser")
     before = await place.get(obj)
-    while (reply := await release(place.client, place.resource(obj), await place.look(obj), SHOP)).status == 422:
+    while (
+        reply := await release(place.client, place.resource(obj), await place.look(obj), SHOP)
+    ).status == 422:
         pass  # the Deployment's controller writes too
     after = success(reply)
     assert after["spec"] == before["spec"]
@@ -105,7 +107,9 @@ async def test_a_deletion_hits_exactly_what_was_seen(place: Place) -> None:
     assert not await place.is_there(obj)
 
 
-@pytest.mark.parametrize("wrong", [{"uid": "00000000-0000-4000-8000-000000000000"}, {"resource_version": "1"}])
+@pytest.mark.parametrize(
+    "wrong", [{"uid": "00000000-0000-4000-8000-000000000000"}, {"resource_version": "1"}]
+)
 async def test_a_deletion_of_something_else_by_that_name_is_refused_and_looked_at_again(
     place: Place, wrong: dict[str, str]
 ) -> None:

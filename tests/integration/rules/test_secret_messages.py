@@ -26,7 +26,9 @@ PLANTED: dict[str, Obj] = {
 
 
 @pytest.mark.parametrize("name", PLANTED)
-async def test_the_message_of_a_refused_secret_does_not_show_its_values(shared_place: Place, name: str) -> None:
+async def test_the_message_of_a_refused_secret_does_not_show_its_values(
+    shared_place: Place, name: str
+) -> None:
     obj = PLANTED[name]
     problem = shared_place.verdict(obj, await shared_place.try_apply(obj)).problem
     for planted in ("hunter2", "77881234", "7.7881234", "aHVudGVy", "eyJodW50"):

@@ -29,22 +29,33 @@ HELM = {
 DEAD_HELM = Parents(ALIVE.applications, frozenset({HelmRelease("apps", "web")}))
 
 
-def decided(metadata: Mapping[str, Any], policy: AdoptPolicy = AdoptPolicy.UNOWNED, parents: Parents = ALIVE) -> Any:
+def decided(
+    metadata: Mapping[str, Any], policy: AdoptPolicy = AdoptPolicy.UNOWNED, parents: Parents = ALIVE
+) -> Any:
     return judge(live(A, metadata), SHOP, policy, parents)
 
 
 UNOWNED: dict[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
-    "kubectl apply": ({"managedFields": [entry("kubectl-client-side-apply", "Update")]}, ("kubectl-client-side-apply",)),
+    "kubectl apply": (
+        {"managedFields": [entry("kubectl-client-side-apply", "Update")]},
+        ("kubectl-client-side-apply",),
+    ),
     "kubectl apply --server-side": ({"managedFields": [entry("kubectl")]}, ("kubectl",)),
     "kubectl edit": ({"managedFields": [entry("kubectl-edit", "Update")]}, ("kubectl-edit",)),
     "a controller": ({"managedFields": [entry("some-operator", "Update")]}, ()),
     "no managers": ({}, ()),
-    "before field management": ({"managedFields": [entry("before-first-apply", "Update")]}, ("before-first-apply",)),
+    "before field management": (
+        {"managedFields": [entry("before-first-apply", "Update")]},
+        ("before-first-apply",),
+    ),
     "an Application that is gone": (marks(A, GONE), (GONE.manager,)),
     "a copy of a living Application's object": (marks(key("original"), CAFE), ()),
     "a copy of our own object": (marks(key("original")), ()),
     "only a status": ({"managedFields": [entry("kubectl", "Update", subresource="status")]}, ()),
-    "our ownerReference": ({"ownerReferences": [{"uid": SHOP.uid, "kind": "Application", "name": "shop"}]}, ()),
+    "our ownerReference": (
+        {"ownerReferences": [{"uid": SHOP.uid, "kind": "Application", "name": "shop"}]},
+        (),
+    ),
 }
 
 
@@ -66,14 +77,22 @@ OWNED: dict[str, tuple[Mapping[str, Any], str]] = {
     "Argo CD by its label": ({"labels": {"argocd.argoproj.io/instance": "web"}}, "Argo CD's Application web"),
     "Argo CD by its manager": ({"managedFields": [entry("argocd-controller")]}, "Argo CD"),
     "Flux's Kustomization": (
-        {"labels": {"kustomize.toolkit.fluxcd.io/name": "web", "kustomize.toolkit.fluxcd.io/namespace": "flux"}},
+        {
+            "labels": {
+                "kustomize.toolkit.fluxcd.io/name": "web",
+                "kustomize.toolkit.fluxcd.io/namespace": "flux",
+            }
+        },
         "Flux's Kustomization flux/web",
     ),
     "Flux's HelmRelease": (
         {"labels": {"helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "flux"}},
         "Flux's HelmRelease flux/web",
     ),
-    "Flux's kustomize-controller": ({"managedFields": [entry("kustomize-controller")]}, "kustomize-controller"),
+    "Flux's kustomize-controller": (
+        {"managedFields": [entry("kustomize-controller")]},
+        "kustomize-controller",
+    ),
     "Flux's helm-controller": ({"managedFields": [entry("helm-controller", "Update")]}, "helm-controller"),
     "a Helm release": (HELM, "the Helm release apps/web"),
     "an owner": (

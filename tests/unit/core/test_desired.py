@@ -15,7 +15,9 @@ from gitops.core.resources import NEEDED_VERBS, Catalog, Resource
 from tests.unit.core.support import CAFE, SHOP, canonical, key, manifest
 
 
-def resource(kind: str, group: str = "", version: str = "v1", *, namespaced: bool = True, verbs: Any = NEEDED_VERBS) -> Resource:
+def resource(
+    kind: str, group: str = "", version: str = "v1", *, namespaced: bool = True, verbs: Any = NEEDED_VERBS
+) -> Resource:
     return Resource(group, version, kind, kind.lower() + "s", namespaced, frozenset(verbs))
 
 
@@ -99,7 +101,14 @@ def test_a_kind_that_comes_with_the_render_itself_is_no_problem(scope: str, name
 
 @pytest.mark.parametrize(
     "nonsense",
-    [{"versions": None}, {"names": None}, {"versions": []}, {"versions": ["v1"]}, {"names": "x"}, {"versions": {"a": 1}}],
+    [
+        {"versions": None},
+        {"names": None},
+        {"versions": []},
+        {"versions": ["v1"]},
+        {"names": "x"},
+        {"versions": {"a": 1}},
+    ],
 )
 def test_a_definition_that_makes_no_sense_is_left_to_the_server(nonsense: dict[str, Any]) -> None:
     catalog = Catalog([resource("CustomResourceDefinition", "apiextensions.k8s.io", namespaced=False)])
@@ -135,7 +144,9 @@ def test_the_body_is_the_manifest_with_our_marks_and_its_place() -> None:
 
 def test_labels_and_annotations_of_the_manifest_stay() -> None:
     metadata = {"name": "a", "labels": {"x": "y"}, "annotations": {"note": "é"}}
-    given_ = Manifest("v1", "ConfigMap", "", "a", canonical(metadata), b'"apiVersion":"v1","kind":"ConfigMap"', "a")
+    given_ = Manifest(
+        "v1", "ConfigMap", "", "a", canonical(metadata), b'"apiVersion":"v1","kind":"ConfigMap"', "a"
+    )
     found = body(given_)["metadata"]
     assert found["labels"]["x"] == "y"
     assert found["annotations"]["note"] == "é"
@@ -144,7 +155,9 @@ def test_labels_and_annotations_of_the_manifest_stay() -> None:
 @pytest.mark.parametrize("nothing", [None, {}])
 def test_labels_that_are_null_are_none(nothing: Any) -> None:
     metadata = {"name": "a", "labels": nothing, "annotations": nothing}
-    given_ = Manifest("v1", "ConfigMap", "", "a", canonical(metadata), b'"apiVersion":"v1","kind":"ConfigMap"', "a")
+    given_ = Manifest(
+        "v1", "ConfigMap", "", "a", canonical(metadata), b'"apiVersion":"v1","kind":"ConfigMap"', "a"
+    )
     assert list(body(given_)["metadata"]["labels"]) == [APPLYSET_PART_OF_LABEL]
 
 

@@ -17,9 +17,7 @@ NAMED = st.lists(
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
     SCALARS,
-    lambda below: st.one_of(
-        st.dictionaries(KEYS, below, max_size=4), st.lists(below, max_size=3), NAMED
-    ),
+    lambda below: st.one_of(st.dictionaries(KEYS, below, max_size=4), st.lists(below, max_size=3), NAMED),
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
@@ -137,7 +135,9 @@ def test_keys_that_look_like_pythons_own_are_compared(name: str) -> None:
     assert change.pointer == f"/data/{name}"
 
 
-@pytest.mark.parametrize(("left", "right"), [(1, True), (0, False), (1, "1"), (None, ""), ([], {}), (0, None)])
+@pytest.mark.parametrize(
+    ("left", "right"), [(1, True), (0, False), (1, "1"), (None, ""), ([], {}), (0, None)]
+)
 def test_values_of_other_types_differ(left: Any, right: Any) -> None:
     assert differences({"a": left}, {"a": right})
 
@@ -154,6 +154,13 @@ def test_a_pointer_escapes_slashes_and_tildes() -> None:
 
 
 def test_noise_is_what_the_server_alone_writes() -> None:
-    metadata = {"name": "a", "labels": {}, "uid": "u", "resourceVersion": "1", "generation": 1, "managedFields": []}
+    metadata = {
+        "name": "a",
+        "labels": {},
+        "uid": "u",
+        "resourceVersion": "1",
+        "generation": 1,
+        "managedFields": [],
+    }
     obj = {"kind": "X", "metadata": metadata, "status": {}, "spec": {"status": 1}}
     assert without_noise(obj) == {"kind": "X", "metadata": {"name": "a", "labels": {}}, "spec": {"status": 1}}

@@ -10,13 +10,16 @@ from gitops.core.plan import Drift
 from tests.unit.core.support import SHOP, entry, key
 
 A = key("a")
-IMAGE = {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}}
-FIELDS = {"f:data": {"f:k": {}}}
+FIELDS: dict[str, Any] = {"f:data": {"f:k": {}}}
 
 
 def obj(k: str = "1", *entries: Any, spec: Any = None, **metadata: Any) -> dict[str, Any]:
     managed = [entry(SHOP.manager, fields=FIELDS), *entries]
-    return {"metadata": {"name": "a", "managedFields": managed, **metadata}, "data": {"k": k}, "spec": spec or {}}
+    return {
+        "metadata": {"name": "a", "managedFields": managed, **metadata},
+        "data": {"k": k},
+        "spec": spec or {},
+    }
 
 
 def drift(live: Any, dry: Any) -> Drift:
@@ -67,14 +70,14 @@ def containers(image: str) -> Any:
 
 @pytest.mark.parametrize(("owned", "author"), [("main", "intruder"), ("side", "unknown")])
 def test_the_author_of_a_list_item_owns_that_item(owned: str, author: str) -> None:
-    fields = {"f:spec": {"f:containers": {f'k:{{"name":"{owned}"}}': {"f:image": {}}}}}
+    fields: Any = {"f:spec": {"f:containers": {f'k:{{"name":"{owned}"}}': {"f:image": {}}}}}
     live = obj("1", entry("intruder", "Update", fields), spec=containers("evil"))
     found = drift(live, obj("1", spec=containers("good")))
     assert (found.paths, found.author) == (("/spec/containers[name=main]/image",), author)
 
 
 def test_the_author_of_an_atomic_list_owns_it_whole() -> None:
-    fields = {"f:spec": {"f:args": {}}}
+    fields: Any = {"f:spec": {"f:args": {}}}
     live = obj("1", entry("intruder", "Update", fields), spec={"args": ["a", "c"]})
     assert drift(live, obj("1", spec={"args": ["a", "b"]})).author == "intruder"
 
@@ -84,7 +87,7 @@ def test_the_author_of_a_service_port_is_found_by_the_servers_key() -> None:
     ports = [{"name": "http", "port": 80}, {"name": "admin", "port": 81, "targetPort": 1}]
     edited = copy.deepcopy(ports)
     edited[1]["targetPort"] = 2
-    fields = {
+    fields: Any = {
         "f:spec": {
             "f:ports": {
                 'k:{"port":80,"protocol":"TCP"}': {"f:appProtocol": {}},

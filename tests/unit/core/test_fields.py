@@ -12,13 +12,17 @@ from tests.unit.core.support import SHOP, entry
 
 SEGMENTS = st.sampled_from(["f:a", "f:b", 'k:{"name":"x"}', 'v:"y"', "."])
 TRIES: st.SearchStrategy[dict[str, Any]] = st.recursive(
-    st.just({}), lambda below: st.dictionaries(SEGMENTS.filter(lambda s: s != "."), below, max_size=3), max_leaves=8
+    st.just({}),
+    lambda below: st.dictionaries(SEGMENTS.filter(lambda s: s != "."), below, max_size=3),
+    max_leaves=8,
 )
 
 
 def leaves(trie: Any, prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     """All nodes below the root: what a trie owns, leaf or not."""
-    return {path for name, below in trie.items() for path in ({(*prefix, name)} | leaves(below, (*prefix, name)))}
+    return {
+        path for name, below in trie.items() for path in ({(*prefix, name)} | leaves(below, (*prefix, name)))
+    }
 
 
 @given(TRIES, TRIES)

@@ -9,7 +9,7 @@ from tests.unit.core.support import SHOP, key
 
 
 def test_the_applyset_id_is_the_keps() -> None:
-    """By hand: `printf shop.team-a.Application.gitops.dev | sha256sum | xxd -r -p | base64 | tr +/ -_ | tr -d =`."""
+    """By hand: `printf shop.team-a.Application.gitops.dev | openssl sha256 -binary | base64 | tr +/ -_`."""
     assert applyset_id("team-a", "shop") == "applyset-hIZPicXM1rtGaQrbYt2fa2L6sHNrru8U1E6JgczsBwQ-v1"
 
 

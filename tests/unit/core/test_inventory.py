@@ -85,5 +85,9 @@ def test_the_ownership_digest_does_not_depend_on_the_order_of_fields() -> None:
 
 
 def test_the_ownership_digest_does_not_see_what_others_write() -> None:
-    more = {"generation": 7, "resourceVersion": "99", "managedFields": [*OURS["managedFields"], entry("hpa", "Update")]}
+    more = {
+        "generation": 7,
+        "resourceVersion": "99",
+        "managedFields": [*OURS["managedFields"], entry("hpa", "Update")],
+    }
     assert live(A, OURS | more).observed.digest == live(A, OURS).observed.digest

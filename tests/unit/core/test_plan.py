@@ -56,7 +56,12 @@ def test_a_member_in_sync_needs_no_step() -> None:
 
 def test_a_member_with_other_content_is_updated_in_the_state_that_was_seen() -> None:
     (step,) = plan(situation([wanted(A, "new")], [member(A)])).steps
-    assert (step.verb, step.content, step.uid, step.resource_version) == (Verb.UPDATE, "new", f"uid-of-{A}", "1")
+    assert (step.verb, step.content, step.uid, step.resource_version) == (
+        Verb.UPDATE,
+        "new",
+        f"uid-of-{A}",
+        "1",
+    )
 
 
 def test_a_member_that_left_git_is_deleted_in_the_state_that_was_seen() -> None:
@@ -250,7 +255,17 @@ KINDS = st.sampled_from([("", "ConfigMap"), ("apps", "Deployment"), ("", "Persis
 KEYS = st.builds(lambda name, kind: ObjectKey(kind[0], kind[1], "shop", name), NAMES, KINDS)
 CONTENTS = st.sampled_from(["one", "two"])
 STATES = st.sampled_from(
-    ["member", "copy", "unlabelled", "unmanaged", "owned", "by hand", "of another", "of a dead one", "Argo CD"]
+    [
+        "member",
+        "copy",
+        "unlabelled",
+        "unmanaged",
+        "owned",
+        "by hand",
+        "of another",
+        "of a dead one",
+        "Argo CD",
+    ]
 )
 WORLD = st.dictionaries(KEYS, st.tuples(STATES, CONTENTS), max_size=12)
 DESIRED = st.dictionaries(KEYS, CONTENTS, max_size=12)
@@ -370,6 +385,9 @@ def test_a_plan_follows_from_what_is_true_and_not_from_the_way_there(
     for cluster in (direct, around):
         cluster.carry_out(plan(cluster.situation(desire(desired), GENEROUS)))
     for at, content in desired.items():
-        in_sync = [cluster.live(at).observed.content == content for cluster in (direct, around) if at in cluster.objects]
+        in_sync = [
+            cluster.live(at).observed.content == content
+            for cluster in (direct, around)
+            if at in cluster.objects
+        ]
         assert in_sync.count(True) in (0, len(in_sync))
-

@@ -7,6 +7,7 @@ import pytest
 
 from gitops.core.inventory import Observed
 from gitops.core.model import ObjectKey
+from gitops.core.problem import Reason
 from gitops.core.prune import (
     GUARDS,
     Candidate,
@@ -16,7 +17,6 @@ from gitops.core.prune import (
     refusal,
     refused_as_a_whole,
 )
-from gitops.core.problem import Reason
 from tests.unit.core.support import CAFE, SHOP, key, live, marks, member
 
 A = key("a")
@@ -61,9 +61,16 @@ def test_an_object_that_is_desired_under_another_name_of_its_type_stays() -> Non
 
 @pytest.mark.parametrize(
     ("owners", "reason"),
-    [((), None), ((SHOP.uid,), None), (("x",), Reason.PRUNE_BLOCKED), ((SHOP.uid, "x"), Reason.PRUNE_BLOCKED)],
+    [
+        ((), None),
+        ((SHOP.uid,), None),
+        (("x",), Reason.PRUNE_BLOCKED),
+        ((SHOP.uid, "x"), Reason.PRUNE_BLOCKED),
+    ],
 )
-def test_an_object_with_another_owner_is_that_owners_to_delete(owners: tuple[str, ...], reason: object) -> None:
+def test_an_object_with_another_owner_is_that_owners_to_delete(
+    owners: tuple[str, ...], reason: object
+) -> None:
     assert kept(replace(member(A), owners=owners)) == reason
 
 

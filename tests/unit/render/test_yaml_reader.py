@@ -183,6 +183,13 @@ def test_merges_that_multiply_are_stopped() -> None:
     assert "aliases written out" in exceeded("\n".join(lines))
 
 
+def test_a_merge_of_very_many_is_stopped_before_it_is_done() -> None:
+    keys = ", ".join(f"k{number}: 1" for number in range(5_000))
+    start = time.process_time()
+    exceeded(f"a: &a {{{keys}}}\nb: {{<<: [{', '.join(['*a'] * 50_000)}]}}")
+    assert time.process_time() - start < 4
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
 def test_depth_is_bounded(text: str) -> None:
     assert "nested more than 150 levels" in exceeded(text)
