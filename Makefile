@@ -60,6 +60,7 @@ faults: setup tools
 generate: setup
 	$(BIN)/python -m gitops.api.crd > manifests/crds/applications.gitops.dev.yaml
 	$(BIN)/python manifests/build.py
+	$(BIN)/python -m gitops.cli.reference > docs/reference/cli.md
 	$(BIN)/python -m gitops.api.reference > docs/reference/application.md
 	$(BIN)/python -m gitops.observe.reference metrics > docs/reference/metrics.md
 	$(BIN)/python -m gitops.observe.reference reasons > docs/reference/reasons.md

@@ -256,7 +256,8 @@ class Sync(SpecModel):
         description=(
             "Which objects that exist already may be taken over. Unowned: what was made by hand, with "
             "kubectl, or by a Helm release that is gone; what another Application, ApplySet, Argo CD or "
-            "Flux owns is refused and its owner named. Never: none. Always: any, even if owned."
+            "Flux owns is refused and its owner named. Never: none. Always: any but what another living "
+            "Application owns."
         ),
     )
     progress_deadline: Duration = Field(

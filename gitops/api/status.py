@@ -145,17 +145,6 @@ class ProblemReport(StatusModel):
     since: Time | None = Field(default=None, description="When it was first seen.")
 
 
-class RenderRead(StatusModel):
-    """One file or folder that the render depended on."""
-
-    path: Annotated[str, Field(max_length=1024)] = Field(
-        description="Path relative to the repository's root."
-    )
-    digest: Annotated[str, Field(max_length=128)] = Field(
-        description="What Git calls its content: a blob's or tree's SHA; empty if it did not exist."
-    )
-
-
 class Status(StatusModel):
     """What was found and done."""
 
@@ -183,12 +172,10 @@ class Status(StatusModel):
     )
     render_key: Annotated[str, Field(max_length=128)] | None = Field(
         default=None,
-        description="Digest of everything that the last render read. If it still fits, nothing is rendered.",
-    )
-    render_reads: Annotated[tuple[RenderRead, ...], Field(max_length=200)] = Field(
-        default=(),
-        description="Files and folders that the last render read, with their digests. At most 200.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description=(
+            "Digest of everything that the applied render read. A newer commit with the same key changed "
+            "nothing of this Application."
+        ),
     )
 
     def condition(self, type_: ConditionType) -> Condition | None:

@@ -126,6 +126,7 @@ def controller(
 ) -> None:
     """Run the controller.
 
+    \b
     Example: gitops controller --kubeconfig ~/.kube/config --listen 127.0.0.1:8080
     """
     from gitops.controller.run import Controller, Settings
@@ -169,6 +170,7 @@ def renderer(
 ) -> None:
     """Run the rendering process: no cluster credentials, no network, limits for each render.
 
+    \b
     Example: gitops renderer --socket /run/gitops/renderer.sock --require-sandbox
     """
     import os
@@ -197,6 +199,7 @@ def render(
 ) -> None:
     """Print the desired objects as YAML; needs no cluster. Values of Secrets are hidden.
 
+    \b
     Example: gitops render deploy/prod
     Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
     """
@@ -222,6 +225,7 @@ def diff(
 ) -> None:
     """Show what a sync would change, by server-side dry run. Exit code 1: there are differences.
 
+    \b
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
     """
@@ -253,6 +257,7 @@ def status(
 ) -> None:
     """Show Applications at a glance, those in trouble first; or one in full.
 
+    \b
     Example: gitops status
     Example: gitops status shop -n gitops-system
     """
@@ -277,6 +282,7 @@ def demo(
 ) -> None:
     """Run a cluster, a Git server and the controller on this machine, and show what gitops does.
 
+    \b
     Example: gitops demo
     """
     from gitops.cli.demo import run as work

@@ -94,8 +94,9 @@ def _ending_at_signals() -> Iterator[None]:
         os.write(sys.stderr.fileno(), b"\nstopping\n")
         raise SystemExit(128 + number)
 
-    # What our caller ignores (nohup does so with SIGHUP) stays ignored.
-    before = {one: signal.getsignal(one) for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN}
+    before = {one: signal.getsignal(one) for one in _SIGNALS}
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]  # nohup: it is to outlive its terminal
     for one in before:
         signal.signal(one, leave)
     try:

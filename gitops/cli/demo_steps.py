@@ -113,12 +113,13 @@ def prune(stage: Stage, page: Page) -> None:
         f"{_BASE}/ingress.yaml": None,
         f"{_OVERLAY}/ingress.yaml": None,
     }
+    rest = {(kind, uid) for kind, uid in _members(stage, "shop") if kind != "Ingress"}
     with stage.watch_status("shop") as shop:
         revision, pushed = _push(stage, page, "Close the public entrance", removed)
         done = shop.until("the sync of the removal", ready(revision))
     message = stage.event("shop", "Pruned", lambda message: "Ingress" in message)
-    if left := stage.kubectl("get", "ingresses", "--namespace=shop", "--output=name"):
-        raise missed("the Ingress is still there", left)
+    if _members(stage, "shop") != rest:
+        raise missed("the objects of the shop are not those of before without the Ingress")
     page.done(f"the Ingress is gone, and the rest is as it was, {duration(done.at - pushed)} after the push")
     page.quote(message)
 

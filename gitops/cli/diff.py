@@ -50,7 +50,7 @@ async def run(
     finally:
         await client.close()
     if output is Output.TEXT:
-        print_text(shown, Console(no_color=not color, highlight=False))
+        print_text(shown, Console(color_system="auto" if color else None, highlight=False))
     elif output is Output.JSON:
         print(json.dumps(as_data(shown), indent=2, ensure_ascii=False))
     else:

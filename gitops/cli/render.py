@@ -23,7 +23,8 @@ async def run(
         place = await of_repository(url, revision, path)
     else:
         place = of_folder(Path(target))
-    application = name or (place.path.rsplit("/", 1)[-1] or "app").lower()
+    folder = place.path.rpartition("/")[2] if is_repository(target) else Path(target).resolve().name
+    application = name or folder.lower() or "app"
     request = RenderRequest(
         application=f"{namespace}/{application}",
         namespace=namespace,

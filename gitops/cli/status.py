@@ -52,7 +52,7 @@ async def run(name: str | None, *, access: Access, namespace: str | None, output
         )
         print(text)
         return Exit.DONE
-    console = Console(no_color=not color, highlight=False)
+    console = Console(color_system="auto" if color else None, highlight=False)
     if name:
         _print_one(applications[0], console)
     else:

@@ -124,7 +124,7 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
     )
     if not reply.ok:
         return _refused(task, step, reply)
-    seen = objects.remember(reply.json, step.key.group_kind)
+    seen = objects.remember(reply.json, step.key.group_kind, step.key)
     task.written(seen)
     if step.verb is Verb.CREATE and reply.status == 200:
         return Outcome(step, Turn.AGAIN, _joined(step), seen)

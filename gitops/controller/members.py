@@ -94,8 +94,12 @@ class Members:
     def replaced(self, resource: Resource, objects: list[Mapping[str, Any]]) -> None:
         kind = resource.group_kind
         self._failures.pop(kind, None)
-        found = {seen.key: seen for seen in (remember(obj, kind) for obj in objects)}
-        for key in [key for key in self._by_kind.get(kind, {}) if key not in found]:
+        known = self._by_kind.get(kind, {})
+        found = {}
+        for obj in objects:
+            key = _key(kind, obj["metadata"])
+            found[key] = remember(obj, kind, known[key].key if key in known else key)
+        for key in [key for key in known if key not in found]:
             self._take_out(key)
         for seen in found.values():
             self._put(seen)
@@ -103,11 +107,12 @@ class Members:
 
     def changed(self, resource: Resource, obj: Mapping[str, Any]) -> None:
         kind, metadata = resource.group_kind, obj["metadata"]
-        known = self._by_kind.get(kind, {}).get(_key(kind, metadata))
+        key = _key(kind, metadata)
+        known = self._by_kind.get(kind, {}).get(key)
         # The echo of a write of ours, whose answer said all of this.
         if known and known.resource_version == metadata["resourceVersion"] and known.uid == metadata["uid"]:
             return
-        self._put(remember(obj, kind))
+        self._put(remember(obj, kind, known.key if known else key))
 
     def deleted(self, resource: Resource, obj: Mapping[str, Any]) -> None:
         kind = resource.group_kind
@@ -151,6 +156,9 @@ class Members:
                 self._by_set.get(before.part_of, {}).pop(seen.key, None)
                 self._listener(before.part_of, before, None)
                 before = None
+            elif before.key is not seen.key:
+                # A dictionary keeps the key that it has, and each object would have two.
+                del objects[seen.key], self._by_set[seen.part_of][seen.key]
         objects[seen.key] = seen
         self._by_set.setdefault(seen.part_of, {})[seen.key] = seen
         if before is None or before.resource_version != seen.resource_version:

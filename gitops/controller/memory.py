@@ -82,6 +82,7 @@ class Memory:
     warned: set[tuple[str, str]] = field(default_factory=set)
     prunes_wait: bool = False
     announced: str = ""  # the commit whose success was announced
+    settled: bool = False  # the last pass found everything as Git wants it
     applied_at: float | None = None  # when it was applied, until it is healthy
     trigger: Trigger = "start"
 

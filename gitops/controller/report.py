@@ -158,6 +158,9 @@ class Reporter:
 
     def _announce_success(self, done: Pass, memory: Memory, findings: Findings) -> None:
         namespace, name = done.owner.namespace, done.owner.name
+        memory.settled = findings.settled and not failures(done.problems)
+        if done.heals:
+            self._metrics.sync(namespace, name, "succeeded", "drift")
         acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
         failed = failures(done.problems)
         if failed and done.outcomes:
@@ -295,7 +298,13 @@ def _waits_for(done: Pass, counts: _Counts, *, settled: bool) -> str:
     unserved = [one.key for one in done.target.wanted.values() if one.unserved]
     if unserved:
         return f"waits until the definition of {unserved[0].group_kind} is served"
-    deleting = [seen for key, seen in done.members.items() if seen.deleting and key not in done.target.wanted]
+    deleting = [
+        seen
+        for key, seen in done.members.items()
+        if seen.deleting
+        and key not in done.target.wanted
+        and seen.membership(done.owner) is not Membership.FOREIGN
+    ]
     if deleting:
         first = deleting[0]
         blocks = f", blocked by the finalizers {', '.join(first.finalizers)}" if first.finalizers else ""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
@@ -133,6 +134,7 @@ class Controller:
             SourceSettings(settings.cache / "mirrors", settings.allow_file, settings.least_interval),
             metrics,
             self._source_changed,
+            self._source_confirmed,
         )
         self._secrets = Secrets(client, self._secret_changed)
         self._events = Events(client, socket.gethostname())
@@ -194,7 +196,7 @@ class Controller:
 
     async def _one(self, key: AppKey) -> None:
         try:
-            with logs.context(application=f"{key[0]}/{key[1]}"):
+            with logs.context(application=f"{key[0]}/{key[1]}", reconcile_id=token_hex(4)):
                 await self._pass(key)
         finally:
             del self._busy[key]
@@ -275,6 +277,12 @@ class Controller:
             if memory:
                 memory.trigger = "revision"
             self._queue.add(key)
+
+    def _source_confirmed(self, apps: list[AppKey]) -> None:
+        for key in apps:
+            memory = self._memories.get(key)
+            if memory and memory.settled:
+                self.metrics.succeeded(*key, time.time())
 
     def _secret_changed(self, name: SecretName) -> None:
         for app in self._registry.all():

@@ -17,6 +17,7 @@ from gitops.core.revision import Chosen, choose, parse_repository, parse_wanted
 from gitops.git.credentials import Credentials
 from gitops.git.mirror import CommitInfo, Mirror, RemoteRefs
 from gitops.git.mirrors import mirror_folder, remove_unused
+from gitops.git.process import end_all
 from gitops.git.tree import CommitTree
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics
@@ -29,6 +30,8 @@ Result = TypeVar("Result")
 _THREADS = 64
 _POLL_TIMEOUT = 30.0
 _FETCH_TIMEOUT = 300.0
+_FRESH = 5.0
+_END_TRIES = 20  # an operation may begin another one after the first was killed
 
 log = logs.get("sources")
 
@@ -56,19 +59,28 @@ class _Source:
     polled: asyncio.Condition = field(default_factory=asyncio.Condition)
     started: int = 0  # polls that began
     ended: int = 0  # polls that ended
+    began: float = 0.0  # when the last poll began, by the monotonic clock
     task: asyncio.Task[None] | None = None
     fetching: dict[str, asyncio.Task[tuple[CommitTree, CommitInfo]]] = field(default_factory=dict)
 
 
 class Sources:
-    """All repositories in use. `changed` is told which Applications have something new to look at."""
+    """All repositories in use.
+
+    `changed` is told which Applications have something new to look at, `confirmed` which have not.
+    """
 
     def __init__(
-        self, settings: SourceSettings, metrics: Metrics, changed: Callable[[list[AppKey]], None]
+        self,
+        settings: SourceSettings,
+        metrics: Metrics,
+        changed: Callable[[list[AppKey]], None],
+        confirmed: Callable[[list[AppKey]], None],
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._changed = changed
+        self._confirmed = confirmed
         self._sources: dict[SourceKey, _Source] = {}
         self._used_by: dict[AppKey, SourceKey] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="git")
@@ -94,13 +106,14 @@ class Sources:
             source = _Source(Mirror(folder, url, allow_file=self._settings.allow_file), credentials)
             self._sources[key] = source
             source.task = asyncio.create_task(self._poll_for_ever(source), name=f"poll {address.place}")
-        if source.users.get(app) != interval:
-            # The shortest interval counts, so a new user may shorten the one under way.
-            if interval < min(source.users.values(), default=math.inf):
-                source.asked.set()
-            source.users[app] = interval
+        # The shortest interval counts, so a new user may shorten the one under way.
+        if source.users.get(app) != interval and interval < min(source.users.values(), default=math.inf):
+            source.asked.set()
+        # What somebody has just pushed and made an Application for must not wait for the next poll.
+        old = app not in source.users and 0.0 < source.began < time.monotonic() - _FRESH
+        source.users[app] = interval
         self._used_by[app] = key
-        return SourceView(self, source)
+        return SourceView(self, source, old)
 
     def drop(self, app: AppKey) -> None:
         """The Application no longer uses a source; without users it isn't polled any more."""
@@ -128,8 +141,13 @@ class Sources:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # A thread that waits for a remote ends at its own deadline; nothing waits for it.
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # The interpreter waits for every thread at its end, and each of them for its remote.
+        ended = asyncio.create_task(asyncio.to_thread(self._threads.shutdown, cancel_futures=True))
+        for _ in range(_END_TRIES):
+            end_all()
+            await asyncio.wait({ended}, timeout=0.1)
+            if ended.done():
+                break
 
     async def _in_thread(self, work: Callable[..., Result], *args: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args))
@@ -153,7 +171,7 @@ class Sources:
 
     async def _poll(self, source: _Source) -> None:
         source.started += 1
-        began = time.monotonic()
+        began = source.began = time.monotonic()
         host = source.mirror.url.host or "file"
         before = (source.refs, source.problem)
         try:
@@ -180,6 +198,8 @@ class Sources:
             source.polled.notify_all()
         if before != (source.refs, source.problem):
             self._changed(list(source.users))
+        elif source.problem is None:
+            self._confirmed(list(source.users))
 
     async def refresh(self, source: _Source) -> None:
         """Poll now, and return when a poll that began after this call has ended."""
@@ -214,6 +234,7 @@ class SourceView:
 
     _sources: Sources
     _source: _Source
+    needs_refresh: bool  # the Application is new to it, and the last poll was a while ago
 
     async def refresh(self) -> None:
         """Ask the remote now, whatever the interval says."""

@@ -47,7 +47,7 @@ class Targets:
             view = await self._view(app, account)
             if view.problem:
                 done.problems.append(view.problem)
-            if self._wants_refresh(app, memory):
+            if self._wants_refresh(app, memory) or view.needs_refresh:
                 await view.refresh()
             chosen = await view.choose(app.spec.source.revision)
             self._metrics.phase("resolve", time.monotonic() - began)
@@ -86,7 +86,10 @@ class Targets:
         """A new value of the annotation asks the remote now; the first one seen is only remembered."""
         value = app.metadata.annotations.get(RECONCILE_AT_ANNOTATION, "")
         before, memory.reconcile_at = memory.reconcile_at, value
-        return before is not None and before != value
+        if before is None or before == value:
+            return False
+        memory.trigger = "manual"
+        return True
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
         source = app.spec.source

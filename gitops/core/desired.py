@@ -1,6 +1,7 @@
 """From rendered manifests to wanted objects: their place in the cluster, digests, and the body to apply."""
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -147,7 +148,8 @@ def body_of(manifest: Manifest, wanted: Wanted, owner: Owner, *, uid: str = "", 
     return b'{"metadata":' + orjson.dumps(metadata) + b"," + manifest.rest + b"}"
 
 
-_Packed: TypeAlias = tuple[str, str, str, str, str, str, str]
+_Packed: TypeAlias = tuple[str, str, str, str, str, str, str, str]
+_Order: TypeAlias = tuple[int, str, str, str, str]
 
 
 class ManifestStore:
@@ -160,29 +162,29 @@ class ManifestStore:
     _BLOCK = 16
 
     def __init__(self, manifests: Mapping[ObjectKey, Manifest]) -> None:
-        self._places: dict[ObjectKey, tuple[int, int]] = {}
-        self._blocks: list[bytes] = []
-        block: list[_Packed] = []
-        for key in sorted(manifests, key=_in_order):
-            self._places[key] = (len(self._blocks), len(block))
-            block.append(_packed(manifests[key]))
-            if len(block) == self._BLOCK:
-                self._blocks.append(_deflate(block))
-                block = []
-        if block:
-            self._blocks.append(_deflate(block))
+        keys = sorted(manifests, key=_in_order)
+        parts = [keys[start : start + self._BLOCK] for start in range(0, len(keys), self._BLOCK)]
+        self._count = len(keys)
+        self._firsts = [_in_order(part[0]) for part in parts]  # a dictionary would be half of all memory
+        self._blocks = [_deflate([_packed(key, manifests[key]) for key in part]) for part in parts]
 
     def __getitem__(self, key: ObjectKey) -> Manifest:
-        index, place_ = self._places[key]
-        api_version, kind, namespace, name, metadata, rest, origin = _inflate(self._blocks[index])[place_]
-        return Manifest(api_version, kind, namespace, name, metadata.encode(), rest.encode(), origin)
+        index = bisect_right(self._firsts, _in_order(key)) - 1
+        for packed in _inflate(self._blocks[index]) if index >= 0 else ():
+            place_, api_version, kind, namespace, name, metadata, rest, origin = packed
+            if (name, place_, kind) == (key.name, key.namespace, key.kind):
+                found = Manifest(api_version, kind, namespace, name, metadata.encode(), rest.encode(), origin)
+                if found.group == key.group:
+                    return found
+        raise KeyError(key)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
 
-def _packed(manifest: Manifest) -> _Packed:
+def _packed(key: ObjectKey, manifest: Manifest) -> _Packed:
     return (
+        key.namespace,
         manifest.api_version,
         manifest.kind,
         manifest.namespace,
@@ -197,7 +199,7 @@ def _deflate(block: list[_Packed]) -> bytes:
     return zlib.compress(orjson.dumps(block), level=1)
 
 
-def _in_order(key: ObjectKey) -> tuple[int, str, str, str, str]:
+def _in_order(key: ObjectKey) -> _Order:
     """As the plan orders them."""
     return (stage_of(key.group_kind), key.group, key.kind, key.namespace, key.name)
 

@@ -45,14 +45,21 @@ class Observed:
     def membership(self, owner: Owner) -> Membership:
         """Labels get copied, managedFields too; the identity can't be."""
         same = self.manager == owner.manager
+        if same and self.genuine and self.part_of == owner.applyset_id:
+            return Membership.MEMBER
         if not (self.genuine if same else self.identity == owner.identity_of(self.key)):
             return Membership.FOREIGN
         marks = (self.part_of == owner.applyset_id) + (self.manager == owner.manager)
         return (Membership.FOREIGN, Membership.DAMAGED, Membership.MEMBER)[marks]
 
 
-def observe(obj: Mapping[str, Any], kind: GroupKind, health: Health) -> Observed:
-    """Read a live object (or its PartialObjectMetadata) into what is remembered of it."""
+def observe(
+    obj: Mapping[str, Any], kind: GroupKind, health: Health, key: ObjectKey | None = None
+) -> Observed:
+    """Read a live object (or its PartialObjectMetadata) into what is remembered of it.
+
+    `key`, where the caller has it, is the object's own: of many thousands, each is kept once.
+    """
     metadata = obj["metadata"]
     annotations = metadata.get("annotations") or {}
     mark, _, content = annotations.get(APPLIED_ANNOTATION, "").partition(".")
@@ -60,7 +67,7 @@ def observe(obj: Mapping[str, Any], kind: GroupKind, health: Health) -> Observed
     entry = _own_entry(metadata.get("managedFields") or (), part_of)
     manager = intern(str(entry.get("manager", ""))) if entry else ""
     application = application_of(manager)
-    key = ObjectKey(kind.group, kind.kind, intern(metadata.get("namespace", "")), metadata["name"])
+    key = key or ObjectKey(kind.group, kind.kind, intern(metadata.get("namespace", "")), metadata["name"])
     deletion = metadata.get("deletionTimestamp")
     return Observed(
         key=key,

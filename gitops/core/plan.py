@@ -146,11 +146,12 @@ def to_look_at(wanted: Mapping[ObjectKey, Wanted], owner: Owner, inventory: Inve
 def to_dry_run(situation: Situation) -> list[ObjectKey]:
     """Members whose content is right but whose ownership digest isn't the one we left."""
     found = []
+    baseline, suspects = situation.baseline, situation.suspects
     for key, wanted in situation.wanted.items():
         seen = _member(situation, key)
         if not seen or seen.deleting or seen.content != wanted.content:
             continue
-        if situation.baseline.get(key) != seen.digest or key in situation.suspects:
+        if baseline.get(key) != seen.digest or (suspects and key in suspects):
             found.append(key)
     return found
 
@@ -170,7 +171,8 @@ def _words(key: ObjectKey) -> tuple[str, str, str, str]:
 
 def _member(situation: Situation, key: ObjectKey) -> Observed | None:
     """The live object if it is a member: as the watch has it, or as a look found it just now."""
-    look = situation.inventory.looks.get(key)
+    looks = situation.inventory.looks
+    look = looks.get(key) if looks else None  # mostly there are none, and this is asked for every object
     seen = look.observed if isinstance(look, Live) else situation.inventory.members.get(key)
     if isinstance(look, Absent) or seen is None:
         return None
@@ -225,7 +227,7 @@ def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> St
         return _step(wanted, Verb.REFUSE, problem.message, seen, problem=problem)
     if seen.content != wanted.content:
         return _step(wanted, Verb.UPDATE, "differs from the revision", seen)
-    drift = situation.drifts.get(wanted.key)
+    drift = situation.drifts.get(wanted.key) if situation.drifts else None
     if drift is None:
         return None
     if drift.problem:
@@ -254,16 +256,22 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     # A desired object that couldn't be placed (its kind is unknown now) is still desired.
     unplaced = {problem.key for problem in situation.unplannable if problem.key}
     names = {(key.group, key.kind, key.name) for key in unplaced}
+    leaving = [
+        seen
+        for key, seen in members.items()
+        if key not in situation.wanted and (key.group, key.kind, key.name) not in names and not seen.deleting
+    ]
+    if not leaving and (situation.wanted or unplaced):
+        return (), ()
     desired_uids = {members[key].uid for key in situation.wanted if key in members}
     looks = situation.inventory.looks
     desired_uids.update(
         look.observed.uid for key in situation.wanted if isinstance(look := looks.get(key), Live)
     )
-    steps: list[Step] = []
-    for key, seen in members.items():
-        if key in situation.wanted or (key.group, key.kind, key.name) in names or seen.deleting:
-            continue
-        steps.append(_prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune))
+    steps = [
+        _prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune)
+        for seen in leaving
+    ]
     steps.sort(key=lambda step: (-step.stage, *_words(step.key)))
     deletions = sum(step.acts for step in steps)
     ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]

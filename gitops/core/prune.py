@@ -100,7 +100,9 @@ def unless_kept(candidate: Candidate, policy: PrunePolicy) -> Refusal | None:
     if mode is PruneMode.ENABLED:
         return None
     if mode is PruneMode.DISABLED:
-        return _refuse(candidate, "left Git and is kept, as pruning is disabled for it", "", silent=True)
+        asked_for = candidate.observed.prune == PruneMode.DISABLED
+        advice = "" if asked_for else "delete it by hand, or set sync.prune to Enabled"
+        return _refuse(candidate, "left Git and is kept, as pruning is disabled", advice, silent=asked_for)
     if policy.approved:
         return None
     return Refusal(

@@ -58,6 +58,15 @@ _SETTINGS = (
 )
 
 
+_under_way: dict[int, "Running"] = {}
+
+
+def end_all() -> None:
+    """Kill every Git process under way, for a program that ends: its threads wait for them."""
+    for child in list(_under_way.values()):
+        child.kill()
+
+
 class OverdueError(Exception):
     """The process was killed at its deadline."""
 
@@ -161,6 +170,7 @@ def running(
     if process is None or process.stdout is None:
         raise OSError("git could not be started")
     child = Running(process, process.stdout)
+    _under_way[process.pid] = child
     timer = threading.Timer(max(timeout, 0.0), child.expire)
     timer.daemon = True
     timer.start()
@@ -172,6 +182,7 @@ def running(
     finally:
         timer.cancel()
         process.wait()
+        _under_way.pop(process.pid, None)
         child.join()
         process.stdout.close()
 

@@ -14,9 +14,10 @@ from gitops.core.verdict import judge
 from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST, Client, Reply
 
 
-def remember(obj: Mapping[str, Any], kind: GroupKind) -> Observed:
-    """What is kept of a live object, its health included."""
-    return observe(obj, kind, assess({**obj, "kind": kind.kind, "apiVersion": _api_version(obj, kind)}))
+def remember(obj: Mapping[str, Any], kind: GroupKind, key: ObjectKey | None = None) -> Observed:
+    """What is kept of a live object, its health included; `key` as in `observe`."""
+    health = assess({**obj, "kind": kind.kind, "apiVersion": _api_version(obj, kind)})
+    return observe(obj, kind, health, key)
 
 
 def _api_version(obj: Mapping[str, Any], kind: GroupKind) -> str:

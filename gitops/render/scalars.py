@@ -36,7 +36,7 @@ def number(text: str) -> Json:
     """The number that `text` (starting with one of NUMERIC_START) is, else `text` itself."""
     if text[0] == ".":
         # go-yaml gives this case to ParseFloat as it stands, which wants a digit around each underscore.
-        return _float(text) if _DOTTED.fullmatch(text) else text
+        return _float(text, text) if _DOTTED.fullmatch(text) else text
     plain = text.replace("_", "") if "_" in text else text
     if found := _INTEGER.fullmatch(plain):
         base = found.lastgroup or "dec"
@@ -48,18 +48,13 @@ def number(text: str) -> Json:
                 return -value if negative else value
             if value < 2 * _INT64 and not found["sign"]:
                 return float(value)
-    if _FLOAT.fullmatch(plain):
-        value_or_none = _float(plain)
-        return text if value_or_none is None else value_or_none
-    return text
+    return _float(plain, text) if _FLOAT.fullmatch(plain) else text
 
 
-def _float(text: str) -> Json:
-    """As JSON has it: integral values are integers; an overflow makes go-yaml keep the string."""
-    value = float(text)
-    if math.isinf(value):
-        return text
-    return integral(value)
+def _float(digits: str, text: str) -> Json:
+    """As JSON has it, integral values as integers; an overflow makes go-yaml keep the `text`."""
+    value = float(digits)
+    return text if math.isinf(value) else integral(value)
 
 
 def integral(value: float) -> int | float:

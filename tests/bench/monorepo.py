@@ -44,7 +44,7 @@ def monorepo(bed: Bed, say: Say) -> Found:
         requests = by(USER, bed.audit.settled())
         fetched = bed.git.requests["mono", Service.FETCH] - fetches["mono", Service.FETCH]
     others = [one for one in requests if one.name != _TOUCHED and one.namespace != _TOUCHED]
-    others = [one for one in others if not (one.resource == "events")]
+    others = [one for one in others if one.resource != "events"]
     reports = sum(map(is_report, requests))
     for name in names:
         bed.forget(name)
@@ -68,4 +68,5 @@ def monorepo(bed: Bed, say: Say) -> Found:
 
 
 def _more() -> str:
-    return "{apiVersion: v1, kind: ConfigMap, metadata: {name: more}, data: {a: b}}\n"
+    metadata = f"{{name: more, namespace: {_TOUCHED}}}"
+    return f"{{apiVersion: v1, kind: ConfigMap, metadata: {metadata}, data: {{a: b}}}}\n"

@@ -1,5 +1,8 @@
 """The controller as its users run it: a process of its own, with a port, a cache and a log."""
 
+import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +69,10 @@ class Controller:
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         assert self._process, "it doesn't run"
         return self._process.pid
@@ -123,6 +130,22 @@ class Controller:
         process = self._take()
         process.popen.kill()
         process.popen.wait()
+
+    def kill_renderer(self) -> None:
+        """SIGKILL to its rendering process."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, IndexError):
+                command = (folder / "cmdline").read_bytes().split(b"\0")
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.pid and b"gitops.render" in command:
+                    os.kill(int(folder.name), signal.SIGKILL)
+                    return
+        raise AssertionError("it has no rendering process")
+
+    def forget_cache(self) -> None:
+        """Remove its mirrors, as a Pod that moves to another node does; it must not run."""
+        assert self._process is None, "it runs"
+        shutil.rmtree(self.folder / "cache")
 
     def stop(self) -> None:
         """End it, if it runs."""

@@ -14,6 +14,7 @@ from gitops.local.controlplane import ControlPlane
 from gitops.local.gitserver import GitServer
 from gitops.local.progress import Printed
 from tests.support.cluster import Cluster, Refused
+from tests.support.command import Command
 from tests.support.controller import HOME, Controller
 from tests.support.manifests import thing
 from tests.support.site import API, Site, new_site
@@ -67,6 +68,12 @@ def controller(cluster: Cluster, idle_controller: Controller) -> Iterator[Contro
     yield idle_controller
     left = lambda: [app["metadata"]["name"] for app in cluster.list(API, "Application", HOME)]  # noqa: E731
     wait_for(lambda: not left(), "all Applications are gone", state=left)
+
+
+@pytest.fixture
+def command(cluster: Cluster, tools: Mapping[str, Path], tmp_path: Path) -> Command:
+    """`command("diff", "shop")` runs the `gitops` command as administrator."""
+    return Command(cluster.control_plane.kubeconfig, tmp_path, tools)
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ from tests.support.site import Site
 from tests.support.wait import wait_for
 
 
+OURS = ("applyset.kubernetes.io", "gitops.dev/applied", "'manager': 'gitops.dev/")
+
+
 def marks(obj: dict[str, object]) -> str:
     """Everything in an object's metadata that is ours."""
     metadata = str(obj["metadata"])
-    return " ".join(word for word in ("applyset.kubernetes.io", "gitops.dev") if word in metadata)
+    return " ".join(word for word in OURS if word in metadata)
 
 
 def test_deleting_an_application_deletes_its_objects(controller: Controller, site: Site) -> None:

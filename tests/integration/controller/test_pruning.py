@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.integration.controller.told import told
 from tests.support.controller import Controller
 from tests.support.manifests import claim, config_map, deployment, service, thing, to_yaml
@@ -161,6 +163,10 @@ def test_an_object_moved_to_another_name_is_made_before_the_old_one_goes(control
     assert site.find("Service", "old") is None
 
 
+HAND_OVER = "hand-over isn't there yet: the object is deleted by one Application and made anew by the other"
+
+
+@pytest.mark.xfail(strict=True, reason=HAND_OVER)
 def test_a_file_that_moves_to_another_application_is_never_deleted(controller: Controller, site: Site) -> None:
     site.push({"one/a.yaml": to_yaml(config_map("a")), "one/b.yaml": to_yaml(config_map("b")), "two/c.yaml": to_yaml(config_map("c"))})
     one, two = site.application("one", path="one"), site.application("two", path="two")

@@ -34,18 +34,27 @@ STEPS = (
 # What the example's Secret holds, what the demo tries to put there, and both as base64.
 SECRETS = ("only-an-example", "not-to-be-seen", "b25seS1hbi1leGFtcGxl", "bm90LXRvLWJlLXNlZW4=")
 
-AS_A_READER = """
-. {folder}/env
-kubectl get applications -A
-gitops status
-cd {folder}/shop
-sed -i s/1.1.0/1.2.0/ deploy/shop/overlays/prod/kustomization.yaml
-gitops diff deploy/shop/overlays/prod || [ $? = 1 ]
-git commit -qam 'Release web 1.2.0'
-git push -q
-kubectl wait -n shop deployment/web --timeout=120s \\
-  --for=jsonpath='{{.spec.template.spec.containers[0].image}}'=registry.example.com/shop/web:1.2.0
-"""
+TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial" / "first-steps.md"
+# What the tutorial's commands must have shown, in this order.
+SHOWN = (
+    r"payments +True +Synced +Healthy",  # gitops status
+    r"Ready +True +Succeeded",  # gitops status shop
+    r"1 to create, 1 to update, 1 to prune",  # gitops diff
+    r"application.gitops.dev/shop condition met",  # the commit was rolled out
+    r"Synced +application/shop",  # the Event of it
+    r"\nweb +ClusterIP",  # the Service that was deleted is back
+    r"shop/web:1\.1\.0",  # the image is back
+    r"changed by kubectl-set",
+    r"web +\d/4",  # four replicas stay
+    r"text: Hello",
+    r"hello +False +InvalidManifest",
+    r"PruneRefused",
+    r"\ngreeting +1",  # is still there
+    r'configmaps "greeting" not found',  # after the approval it isn't
+    r"No resources found in shop namespace",  # nobody heals while suspended
+    r"service/web condition met",
+    r"No resources found in payments namespace",
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -118,14 +127,17 @@ class Terminal:
         while not (found := re.search(pattern, self.text)):
             readable, _, _ = select.select([self.screen], [], [], max(end - time.monotonic(), 0))
             assert readable, self.text
-            self._read()
+            try:
+                self._read()
+            except OSError:  # how Linux says that the other side is closed
+                pytest.fail(f"it ended before it said {pattern}:\n{self.text}")
         return found
 
     def type(self, keys: bytes) -> None:
         os.write(self.screen, keys)
 
     def ends_with(self) -> int:
-        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        with contextlib.suppress(OSError):
             while self._read():
                 pass
         return self.process.wait(LIMIT)
@@ -191,19 +203,34 @@ def test_the_demo_prints_no_value_of_a_secret(
     assert not [value for value in SECRETS if value in result.stdout + result.stderr]
 
 
-def test_on_a_terminal_it_stays_up_until_ctrl_c_and_can_be_used(home: Home) -> None:
+def follow_the_tutorial(folder: str, home: Home) -> str:
+    """All that a reader sees who pastes the tutorial's commands into one shell."""
+    commands = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
+    shell = subprocess.run(
+        ["sh", "-u"],
+        input="\n".join([f"exec 2>&1\n. {folder}/env", *commands]),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=home.environment(),
+        timeout=LIMIT,
+        check=False,
+    )
+    return shell.stdout
+
+
+def check_in_order(patterns: tuple[str, ...], text: str) -> None:
+    position = 0
+    for pattern in patterns:
+        found = re.compile(pattern).search(text, position)
+        assert found, f"{pattern} is missing in:\n{text[position:]}"
+        position = found.end()
+
+
+def test_on_a_terminal_it_stays_up_and_the_tutorial_works_until_ctrl_c(home: Home) -> None:
     with on_a_terminal(home) as terminal:
         folder = terminal.read_until(r"\. (\S+)/env")[1]
         terminal.read_until("My change")
-        shell = subprocess.run(
-            ["sh", "-euxc", AS_A_READER.format(folder=folder)],
-            capture_output=True,
-            text=True,
-            env=home.environment(),
-            check=False,
-        )
-        assert shell.returncode == 0, shell.stdout + shell.stderr
-        assert shell.stdout.count("Synced") == 4  # two Applications, seen by two commands
+        check_in_order(SHOWN, follow_the_tutorial(folder, home))
         assert "\x1b[" in terminal.text
         terminal.type(b"\x03")
         assert terminal.ends_with() == 130

@@ -13,7 +13,7 @@ from gitops.local.sshserver import SshServer
 from gitops.local.worktree import WorkTree, clean_environment
 from tests.unit.docs.pages import Block
 
-TOKEN = "pvqx-7731-mkzt"  # noqa: S105 - of a repository that lives as long as a test
+TOKEN = "pvqx-7731-mkzt"
 
 # What the pages say is in the repository.
 _SAMPLE = """\

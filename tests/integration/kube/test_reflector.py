@@ -240,6 +240,7 @@ async def test_a_version_that_is_too_old_means_to_list_again(
     monkeypatch.setattr(stale, "_list", list_as_of_long_ago)
     running = asyncio.create_task(stale.run())
     await until(lambda: sink.replacements == 2)
+    assert not sink.failures, "nothing is wrong: it was only away for long"
     await world.write("new")
     await until(lambda: sink.names == {"there", "new"})
     running.cancel()

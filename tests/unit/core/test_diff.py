@@ -129,6 +129,12 @@ def test_ports_by_the_same_number_are_told_apart_by_protocol() -> None:
     assert change.pointer == "/ports[port=53,protocol=UDP]/nodePort"
 
 
+def test_a_protocol_of_a_custom_resource_may_be_anything() -> None:
+    twice = [{"name": "a", "protocol": {"x": 1}}, {"name": "a", "protocol": ["y"]}]
+    (change,) = differences({"l": twice}, {"l": [twice[0], {"name": "a", "protocol": ["z"]}]})
+    assert change.after == "z"
+
+
 @pytest.mark.parametrize("name", ["__init__.py", "__pycache__", "__main__"])
 def test_keys_that_look_like_pythons_own_are_compared(name: str) -> None:
     (change,) = differences({"data": {name: "1"}}, {"data": {name: "2"}})

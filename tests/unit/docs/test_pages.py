@@ -56,10 +56,15 @@ def test_functions_stand_where_they_are_said_to_be(page: Path) -> None:
     wrong = [
         found[0]
         for found in _PLACE.finditer(prose(page))
-        if not re.search(rf"^\s*(?:async )?(?:def|class) {found['name']}\b", _written(ROOT / found["path"]), re.M)
-        and not re.search(rf"^{found['name']}\b.*=", _written(ROOT / found["path"]), re.M)
+        if not _defines(_written(ROOT / found["path"]), found["name"])
     ]
     assert not wrong
+
+
+def _defines(source: str, name: str) -> bool:
+    """Whether a module has a function, class, field or constant of this name."""
+    pattern = rf"^\s*(?:(?:async )?(?:def|class) {name}\b|{name}\b[^=\n(]*=|{name}: )"
+    return bool(re.search(pattern, source, re.MULTILINE))
 
 
 @PAGES
