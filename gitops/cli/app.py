@@ -230,7 +230,7 @@ def diff(
     Example: gitops diff deploy/prod --app shop/shop
     """
     from gitops.cli.diff import run as work
-    from gitops.cli.diff import wants_color
+    from gitops.cli.terminal import wants_color
     from gitops.kube.client import Access
 
     end(
@@ -261,7 +261,7 @@ def status(
     Example: gitops status
     Example: gitops status shop -n gitops-system
     """
-    from gitops.cli.diff import wants_color
+    from gitops.cli.terminal import wants_color
     from gitops.cli.status import run as work
     from gitops.kube.client import Access
 

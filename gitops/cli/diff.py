@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import sys
 from pathlib import Path
 
 import yaml
@@ -164,8 +163,3 @@ async def _newest(client: Client, app: Application) -> Place:
         data = reply.json.get("data") or {}
         secret = {key: base64.b64decode(value) for key, value in data.items()}
     return await of_repository(source.repository, source.revision, source.path, secret)
-
-
-def wants_color(no_color: bool) -> bool:
-    """Colours only on a terminal, and never against NO_COLOR."""
-    return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ

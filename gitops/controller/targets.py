@@ -149,7 +149,11 @@ class Targets:
             await self._cluster.refresh()
             catalog = self._cluster.catalog
             desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
-        commit = _commit_that_counts(app, render.key, commit)
+        if known and known.render.reads == render.reads:
+            # Rendered anew for another reason (a chart sees the cluster's API list): the commit changed nothing.
+            commit = known.commit
+        else:
+            commit = _commit_that_counts(app, render.key, commit)
         return Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)
 
     def _placed_again(self, app: Application, known: Target) -> Target:

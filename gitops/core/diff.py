@@ -80,7 +80,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cha
         for items in tree.values()
         for item in items
     ]
-    changes += _reordered(left, right, ())
+    known = {change.pointer for change in changes}
+    changes += [change for change in _overlooked(left, right, ()) if change.pointer not in known]
     return sorted(changes, key=lambda change: change.pointer)
 
 
@@ -107,11 +108,13 @@ def _candidates(items: list[Any]) -> Iterator[tuple[str, ...]]:
                 yield (name, "protocol")
 
 
-def _reordered(before: Any, after: Any, path: tuple[Segment, ...]) -> Iterator[Change]:
-    """Aligned lists whose common items stand in another order, which the alignment itself hides."""
+def _overlooked(before: Any, after: Any, path: tuple[Segment, ...]) -> Iterator[Change]:
+    """What the comparison can't see: another order of aligned items, and in plain lists `0` for `false`."""
     if isinstance(before, list) and isinstance(after, list):
         for index, (left, right) in enumerate(zip(before, after, strict=False)):
-            yield from _reordered(left, right, (*path, index))
+            if left == right and type(left) is not type(right):
+                yield Change((*path, index), left, right)
+            yield from _overlooked(left, right, (*path, index))
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         return
     common = [key for key in before if key in after]
@@ -120,7 +123,7 @@ def _reordered(before: Any, after: Any, path: tuple[Segment, ...]) -> Iterator[C
         if there != common:
             yield Change(path, [_name(key) for key in common], [_name(key) for key in there])
     for key in common:
-        yield from _reordered(before[key], after[key], (*path, key))
+        yield from _overlooked(before[key], after[key], (*path, key))
 
 
 def _name(key: tuple[tuple[str, Any], ...]) -> str:

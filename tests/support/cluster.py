@@ -45,7 +45,9 @@ def collection(api_version: str, kind: str, namespace: str = "") -> str:
     """The path of a kind's collection: `("apps/v1", "Deployment", "a")` → /apis/apps/v1/namespaces/a/…."""
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
     lower = kind.lower()
-    plural = f"{lower[:-1]}ies" if lower.endswith("y") else f"{lower}es" if lower.endswith("s") else f"{lower}s"
+    plural = (
+        f"{lower[:-1]}ies" if lower.endswith("y") else f"{lower}es" if lower.endswith("s") else f"{lower}s"
+    )
     middle = f"/namespaces/{namespace}" if namespace and kind not in _CLUSTER_SCOPED else ""
     return f"{root}{middle}/{plural}"
 

@@ -131,6 +131,18 @@ class Controller:
         process.popen.kill()
         process.popen.wait()
 
+    def kill_by_pid(self) -> None:
+        """SIGKILL, without waiting: for other threads."""
+        process = self._process
+        if process and process.popen.poll() is None:
+            process.popen.kill()
+
+    def revive(self) -> None:
+        """Start it again if it has ended, as kubelet does."""
+        if self._process and self._process.popen.poll() is not None:
+            self._process = None
+            self.launch()
+
     def kill_renderer(self) -> None:
         """SIGKILL to its rendering process."""
         for folder in Path("/proc").glob("[0-9]*"):

@@ -85,9 +85,7 @@ def test_differences_are_code_1_and_the_next_sync_does_just_that(
     as_update = {"adopt": "update", "heal": "update"}
     assert outcome == {key: as_update.get(action, action) for key, action in predicted.items()}
     changes = {
-        (step["object"]["name"], change["path"])
-        for step in ran.data["steps"]
-        for change in step["changes"]
+        (step["object"]["name"], change["path"]) for step in ran.data["steps"] for change in step["changes"]
     }
     assert ("changed", "/data/key") in changes
     assert ("found", "/data/old") in changes
@@ -145,7 +143,12 @@ def test_thorough_finds_what_the_fingerprint_can_not_see(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("diff", "--no-such-option"), ("diff", "no-such-application"), ("no-such-command",), ("diff", "-o", "xml")],
+    [
+        ("diff", "--no-such-option"),
+        ("diff", "no-such-application"),
+        ("no-such-command",),
+        ("diff", "-o", "xml"),
+    ],
 )
 def test_a_wrong_call_is_code_2(controller: Controller, command: Command, arguments: tuple[str, ...]) -> None:
     ran = command(*arguments)
@@ -202,7 +205,9 @@ def test_without_a_kubeconfig_it_is_code_4(command: Command, tmp_path: Path) -> 
     assert "Traceback" not in ran.err
 
 
-def test_a_refusal_for_want_of_rights_is_code_4(cluster: Cluster, command: Command, site: Site, tmp_path: Path) -> None:
+def test_a_refusal_for_want_of_rights_is_code_4(
+    cluster: Cluster, command: Command, site: Site, tmp_path: Path
+) -> None:
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "a.yaml").write_text(to_yaml(config_map("a")))
     nobody = cluster.control_plane.kubeconfig_for("nobody")
@@ -249,7 +254,9 @@ def test_a_work_tree_is_compared_for_its_application(
     assert command("diff", str(folder / "app"), "-o", "json").data == ran.data
 
 
-def test_a_folder_of_nobody_is_compared_as_a_new_application(command: Command, site: Site, tmp_path: Path) -> None:
+def test_a_folder_of_nobody_is_compared_as_a_new_application(
+    command: Command, site: Site, tmp_path: Path
+) -> None:
     folder = tmp_path / "deploy"
     folder.mkdir()
     (folder / "a.yaml").write_text(to_yaml(config_map("a"), config_map("bystander", {"whose": "mine"})))
@@ -261,7 +268,9 @@ def test_a_folder_of_nobody_is_compared_as_a_new_application(command: Command, s
     site.check_bystanders()
 
 
-def test_a_new_kind_and_namespace_are_said_not_to_be_validated(command: Command, site: Site, tmp_path: Path) -> None:
+def test_a_new_kind_and_namespace_are_said_not_to_be_validated(
+    command: Command, site: Site, tmp_path: Path
+) -> None:
     from tests.support.manifests import crd
 
     group = f"{site.name}.example.com"
@@ -296,7 +305,10 @@ def test_colours_only_on_a_terminal_and_never_against_no_color(
 def test_secret_values_are_never_printed(controller: Controller, command: Command, site: Site) -> None:
     app = site.synced(secret("s", {"k": "old-and-secret", "same": "same-and-secret"}))
     suspended(app)
-    site.push_objects(secret("s", {"k": "new-and-secret", "same": "same-and-secret"}), secret("t", {"k": "other-and-secret"}))
+    site.push_objects(
+        secret("s", {"k": "new-and-secret", "same": "same-and-secret"}),
+        secret("t", {"k": "other-and-secret"}),
+    )
     for options in ((), ("-o", "json"), ("-o", "yaml")):
         ran = diff(command, app, *options)
         assert ran.code == 1

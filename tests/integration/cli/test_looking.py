@@ -44,18 +44,22 @@ def test_render_of_a_chart_needs_no_cluster(command: Command, tmp_path: Path) ->
     folder = tmp_path / "web"
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text(CHART)
-    template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-{{ .Release.Namespace }}}\n"
+    template = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-{{ .Release.Namespace }}}\n"
+    )
     (folder / "templates" / "a.yaml").write_text(template)
     ran = command("render", str(folder), "-n", "prod", "-o", "json", kubeconfig=tmp_path / "none")
     assert ran.code == 0, ran.err
     assert ran.data[0]["metadata"]["name"] == "web-prod"
-    (folder / "templates" / "a.yaml").write_text("{{ fail \"no such colour\" }}")
+    (folder / "templates" / "a.yaml").write_text('{{ fail "no such colour" }}')
     failed = command("render", str(folder), kubeconfig=tmp_path / "none")
     assert failed.code == 3
     assert "no such colour" in failed.err
 
 
-def test_status_shows_trouble_first_and_one_in_full(controller: Controller, command: Command, site: Site) -> None:
+def test_status_shows_trouble_first_and_one_in_full(
+    controller: Controller, command: Command, site: Site
+) -> None:
     good = site.synced(config_map("a"))
     bad = site.application("bad", path="nowhere")
     bad.wait_reason("PathNotFound")

@@ -82,12 +82,18 @@ def test_a_render_that_fails_leaves_what_runs_alone(
     told(controller, app, reason, word)
     assert site.data("a") == {"key": "value"}
     goes_on(steady)
-    app.wait_ready(site.push({"app/templates/bad.yaml": None, "app/templates/a.yaml": to_yaml(config_map("a", {"k": "2"}))}))
+    app.wait_ready(
+        site.push(
+            {"app/templates/bad.yaml": None, "app/templates/a.yaml": to_yaml(config_map("a", {"k": "2"}))}
+        )
+    )
     assert site.data("a") == {"k": "2"}
 
 
 def test_a_broken_kustomization_names_what_is_missing(controller: Controller, site: Site) -> None:
-    site.push({"app/kustomization.yaml": "resources: [a.yaml, gone.yaml]\n", "app/a.yaml": to_yaml(config_map("a"))})
+    site.push(
+        {"app/kustomization.yaml": "resources: [a.yaml, gone.yaml]\n", "app/a.yaml": to_yaml(config_map("a"))}
+    )
     app = site.application()
     told(controller, app, "PathNotFound", "app/kustomization.yaml", "app/gone.yaml")
     app.wait_ready(site.push({"app/gone.yaml": to_yaml(config_map("b"))}))

@@ -43,7 +43,8 @@ def test_wrong_credentials_are_told_and_a_corrected_secret_works_at_once(
     sha = private.push({"app/a.yaml": to_yaml(config_map("a"))})
     made = cluster.create(login(site, "ada", "wrong-password"))
     app = site.application(
-        repository=private, source={"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}}
+        repository=private,
+        source={"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}},
     )
     told(controller, app, "AuthenticationFailed")
     goes_on(steady)
@@ -56,7 +57,9 @@ def test_a_missing_credentials_secret_is_named_and_awaited(
 ) -> None:
     private = site.new_repository("private", ("ada", "right-password"))
     sha = private.push({"app/a.yaml": to_yaml(config_map("a"))})
-    app = site.application(source={"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}})
+    app = site.application(
+        source={"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}}
+    )
     told(controller, app, "CredentialsNotFound", f"{HOME}/{site.name}-git")
     cluster.create(login(site, "ada", "right-password"))
     app.wait_ready(sha)

@@ -28,7 +28,10 @@ def test_deleting_an_application_deletes_its_objects(controller: Controller, sit
 
 def test_orphaned_objects_stay_as_they_are_without_our_marks(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("a"), deployment("d"), deletionPolicy="Orphan")
-    before = {kind: site.get(kind, name, api) for kind, name, api in (("ConfigMap", "a", "v1"), ("Deployment", "d", "apps/v1"))}
+    before = {
+        kind: site.get(kind, name, api)
+        for kind, name, api in (("ConfigMap", "a", "v1"), ("Deployment", "d", "apps/v1"))
+    }
     app.delete()
     app.wait_gone()
     for kind, name, api in (("ConfigMap", "a", "v1"), ("Deployment", "d", "apps/v1")):
@@ -51,7 +54,9 @@ def test_claims_namespaces_and_definitions_are_released_and_the_rest_is_deleted(
         kept = (
             site.get("PersistentVolumeClaim", "data"),
             site.cluster.get("v1", "Namespace", "", inner),
-            site.cluster.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", definition["metadata"]["name"]),
+            site.cluster.get(
+                "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", definition["metadata"]["name"]
+            ),
         )
         for one in kept:
             assert "deletionTimestamp" not in one["metadata"]
@@ -64,7 +69,10 @@ def test_claims_namespaces_and_definitions_are_released_and_the_rest_is_deleted(
 def test_a_finalizer_on_a_member_is_named_and_awaited(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("held", metadata={"finalizers": ["example.com/hold"]}))
     app.delete()
-    app.wait(lambda _: any("example.com/hold" in one["message"] for one in app.problems()), "the finalizer is named")
+    app.wait(
+        lambda _: any("example.com/hold" in one["message"] for one in app.problems()),
+        "the finalizer is named",
+    )
     site.cluster.patch(site.get("ConfigMap", "held"), {"metadata": {"finalizers": None}})
     app.wait_gone()
 
@@ -156,13 +164,22 @@ def test_deleting_our_definition_leaves_every_object_alone(
     controller: Controller, cluster: Cluster, site: Site
 ) -> None:
     app = site.synced(config_map("a"), service("b"))
-    before = [site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))]
-    definition = cluster.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev")
+    before = [
+        site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))
+    ]
+    definition = cluster.get(
+        "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev"
+    )
     cluster.delete(definition)
     try:
-        gone = lambda: cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev") is None  # noqa: E731
+        gone = lambda: (
+            cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev")
+            is None
+        )  # noqa: E731
         wait_for(gone, "our definition is gone", timeout=60)
-        assert [site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))] == before
+        assert [
+            site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))
+        ] == before
         assert marks(site.get("ConfigMap", "a")) == ""
     finally:
         for name in ("resourceVersion", "uid", "managedFields", "creationTimestamp"):
@@ -170,5 +187,7 @@ def test_deleting_our_definition_leaves_every_object_alone(
         cluster.create({**definition, "status": {}})
         cluster.kubectl("wait", "--for=condition=Established", "crd/applications.gitops.dev")
     site.application("again").wait_ready(timeout=60)
-    assert [site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))] == before
+    assert [
+        site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))
+    ] == before
     assert app.find() is None

@@ -18,7 +18,9 @@ from tests.support.wait import stays, wait_for
 DEPLOYMENT = ("Deployment", "d", "apps/v1")
 
 
-def healed(site: Site, kind: str, name: str, api: str, look: Callable[[Obj], object], expected: object) -> None:
+def healed(
+    site: Site, kind: str, name: str, api: str, look: Callable[[Obj], object], expected: object
+) -> None:
     wait_for(
         lambda: look(site.get(kind, name, api)) == expected,
         f"{kind} {name} is as Git says",
@@ -38,7 +40,9 @@ def event_of(app: App, *words: str) -> str:
         messages = [str(event["message"]) for event in app.events("DriftHealed")]
         return next((one for one in messages if all(word in one for word in words)), None)
 
-    return wait_for(look, f"an Event with {words}", state=lambda: [e["message"] for e in app.events("DriftHealed")])
+    return wait_for(
+        look, f"an Event with {words}", state=lambda: [e["message"] for e in app.events("DriftHealed")]
+    )
 
 
 def test_a_value_edited_with_kubectl_comes_back_and_the_event_says_who(
@@ -114,7 +118,9 @@ def test_it_comes_back(controller: Controller, site: Site, case: str) -> None:
     app.wait_ready()
 
 
-TOGETHER = "the forced apply is refused: ours and theirs together are invalid, so their manager must be taken over"
+TOGETHER = (
+    "the forced apply is refused: ours and theirs together are invalid, so their manager must be taken over"
+)
 
 
 @pytest.mark.xfail(strict=True, reason=TOGETHER)
@@ -134,7 +140,14 @@ def test_a_value_that_became_a_reference_comes_back(controller: Controller, site
 def test_a_removed_port_of_a_service_comes_back(controller: Controller, site: Site) -> None:
     site.synced(service("s", 80, 81))
     site.cluster.patch(site.get("Service", "s"), [{"op": "remove", "path": "/spec/ports/0"}], how=JSON_PATCH)
-    healed(site, "Service", "s", "v1", lambda one: sorted(port["port"] for port in one["spec"]["ports"]), [80, 81])
+    healed(
+        site,
+        "Service",
+        "s",
+        "v1",
+        lambda one: sorted(port["port"] for port in one["spec"]["ports"]),
+        [80, 81],
+    )
 
 
 def test_an_edited_secret_comes_back_and_nobody_prints_it(controller: Controller, site: Site) -> None:
@@ -200,9 +213,7 @@ def test_a_reordered_list_is_noticed(controller: Controller, site: Site) -> None
     site.synced(deployment("d"))
     live = site.get(*DEPLOYMENT)
     env = live["spec"]["template"]["spec"]["containers"][0]["env"]
-    change = [
-        {"op": "replace", "path": "/spec/template/spec/containers/0/env", "value": list(reversed(env))}
-    ]
+    change = [{"op": "replace", "path": "/spec/template/spec/containers/0/env", "value": list(reversed(env))}]
     site.cluster.patch(live, change, how=JSON_PATCH)
     healed(site, *DEPLOYMENT, lambda one: container(one)["env"], env)
 
@@ -219,9 +230,7 @@ def test_ten_edits_in_a_row_end_with_what_git_says(controller: Controller, site:
 
 def counted(controller: Controller) -> dict[tuple[str, str, str], float]:
     """Requests but those for Events and leases, which nobody waits for."""
-    return {
-        key: count for key, count in controller.requests().items() if key[1] not in ("events", "leases")
-    }
+    return {key: count for key, count in controller.requests().items() if key[1] not in ("events", "leases")}
 
 
 def test_a_pass_with_nothing_to_do_sends_no_request(controller: Controller, site: Site) -> None:

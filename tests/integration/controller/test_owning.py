@@ -80,9 +80,7 @@ def test_an_object_of_another_tool_is_refused_by_its_name_and_left_alone(
 def release(site: Site, name: str) -> Obj:
     """The Secret in which Helm keeps a release."""
     labels = {"owner": "helm", "name": name, "status": "deployed", "version": "1"}
-    made = thing(
-        "v1", "Secret", f"sh.helm.release.v1.{name}.v1", site.namespace, type="helm.sh/release.v1"
-    )
+    made = thing("v1", "Secret", f"sh.helm.release.v1.{name}.v1", site.namespace, type="helm.sh/release.v1")
     made["metadata"]["labels"] = labels
     return site.cluster.create(made, "helm")
 
@@ -119,7 +117,9 @@ def test_what_kubectl_made_is_adopted_and_a_key_that_later_leaves_git_goes(
     assert site.data("a") == {"stays": "1"}
 
 
-def test_a_value_that_kubectl_set_otherwise_is_taken_over_with_the_object(controller: Controller, site: Site) -> None:
+def test_a_value_that_kubectl_set_otherwise_is_taken_over_with_the_object(
+    controller: Controller, site: Site
+) -> None:
     site.cluster.create(here(site, deployment("d", "kubectl:1")), "kubectl-create")
     site.synced(deployment("d", "git:1"))
     found = site.get("Deployment", "d", "apps/v1")
@@ -180,7 +180,9 @@ def test_a_backup_restored_elsewhere_is_neither_pruned_nor_counted(
     assert all(copy["metadata"]["labels"][PART_OF] for copy in copies)
     app.refresh()
     app.wait_ready()
-    sha = site.push_objects(config_map("a", {"key": "2"}), secret("b", {"k": "v"}), service("c"), config_map("d"))
+    sha = site.push_objects(
+        config_map("a", {"key": "2"}), secret("b", {"k": "v"}), service("c"), config_map("d")
+    )
     status = app.wait_ready(sha)
     assert status["objects"]["total"] == 4
     app.wait_ready(site.push_objects(config_map("d")))
@@ -213,7 +215,9 @@ def test_a_label_taken_off_by_hand_comes_back(controller: Controller, site: Site
         before = site.get(kind, name, api)["metadata"]
         site.cluster.patch(site.get(kind, name, api), {"metadata": {"labels": {PART_OF: None}}})
         wait_for(
-            lambda kind=kind, name=name, api=api: PART_OF in (site.get(kind, name, api)["metadata"].get("labels") or {}),
+            lambda kind=kind, name=name, api=api: (
+                PART_OF in (site.get(kind, name, api)["metadata"].get("labels") or {})
+            ),
             "the label is back",
         )
         assert site.get(kind, name, api)["metadata"]["uid"] == before["uid"]
@@ -242,7 +246,9 @@ def test_managed_fields_that_were_cleared_come_back_and_edits_are_seen_again(
     app.wait_ready()
 
 
-CO_OWNED = "a path that leaves Git stays when kubectl owns it too; engine.md wants kubectl's share merged first"
+CO_OWNED = (
+    "a path that leaves Git stays when kubectl owns it too; engine.md wants kubectl's share merged first"
+)
 
 
 @pytest.mark.xfail(strict=True, reason=CO_OWNED)
@@ -254,9 +260,7 @@ def test_a_key_that_kubectl_applied_too_goes_when_it_leaves_git(controller: Cont
     assert site.data("a") == {"stays": "1"}
 
 
-def test_an_object_that_lost_its_label_while_it_left_git_is_kept(
-    controller: Controller, site: Site
-) -> None:
+def test_an_object_that_lost_its_label_while_it_left_git_is_kept(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("a"), config_map("b"))
     app.patch({"spec": {"suspend": True}})
     app.wait_reason("Suspended", "Ready")

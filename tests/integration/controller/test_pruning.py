@@ -16,7 +16,11 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 def left(site: Site) -> int:
-    return sum(1 for one in site.cluster.list("v1", "ConfigMap", site.namespace) if one["metadata"]["name"].startswith("m"))
+    return sum(
+        1
+        for one in site.cluster.list("v1", "ConfigMap", site.namespace)
+        if one["metadata"]["name"].startswith("m")
+    )
 
 
 def test_an_empty_commit_deletes_nothing_until_it_is_approved(controller: Controller, site: Site) -> None:
@@ -101,15 +105,19 @@ def test_an_annotation_on_the_object_decides_in_either_direction(controller: Con
     app = site.synced(kept, asked, data, config_map("a"))
     sha = site.push_objects(config_map("a"))
     wait_for(
-        lambda: (found := site.find("PersistentVolumeClaim", "data")) is None
-        or "deletionTimestamp" in found["metadata"],
+        lambda: (
+            (found := site.find("PersistentVolumeClaim", "data")) is None
+            or "deletionTimestamp" in found["metadata"]
+        ),
         "the claim is deleted",
     )
     app.wait_ready(sha)
     assert site.data("kept") == {"key": "value"}
     assert site.data("asked") == {"key": "value"}
     assert [one["object"]["name"] for one in app.problems()] == ["asked"]
-    site.cluster.patch(site.get("ConfigMap", "asked"), {"metadata": {"annotations": {"gitops.dev/prune": "Enabled"}}})
+    site.cluster.patch(
+        site.get("ConfigMap", "asked"), {"metadata": {"annotations": {"gitops.dev/prune": "Enabled"}}}
+    )
     site.wait_data("asked", None)
 
 
@@ -156,7 +164,9 @@ def test_a_finalizer_that_blocks_a_prune_is_named(controller: Controller, site: 
     assert site.data("held") is None
 
 
-def test_an_object_moved_to_another_name_is_made_before_the_old_one_goes(controller: Controller, site: Site) -> None:
+def test_an_object_moved_to_another_name_is_made_before_the_old_one_goes(
+    controller: Controller, site: Site
+) -> None:
     app = site.synced(service("old", 81))
     app.wait_ready(site.push_objects(service("new", 81)))
     assert site.find("Service", "new")
@@ -167,8 +177,16 @@ HAND_OVER = "hand-over isn't there yet: the object is deleted by one Application
 
 
 @pytest.mark.xfail(strict=True, reason=HAND_OVER)
-def test_a_file_that_moves_to_another_application_is_never_deleted(controller: Controller, site: Site) -> None:
-    site.push({"one/a.yaml": to_yaml(config_map("a")), "one/b.yaml": to_yaml(config_map("b")), "two/c.yaml": to_yaml(config_map("c"))})
+def test_a_file_that_moves_to_another_application_is_never_deleted(
+    controller: Controller, site: Site
+) -> None:
+    site.push(
+        {
+            "one/a.yaml": to_yaml(config_map("a")),
+            "one/b.yaml": to_yaml(config_map("b")),
+            "two/c.yaml": to_yaml(config_map("c")),
+        }
+    )
     one, two = site.application("one", path="one"), site.application("two", path="two")
     one.wait_ready()
     two.wait_ready()

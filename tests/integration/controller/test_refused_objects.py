@@ -140,7 +140,9 @@ def refused_by_now(site: Site) -> None:
 
     probe = config_map("forbidden")
     path = collection("v1", "ConfigMap", site.namespace)
-    wait_for(lambda: site.cluster.request("POST", path, probe, dryRun="All")[0] >= 400, "the policy is in force")
+    wait_for(
+        lambda: site.cluster.request("POST", path, probe, dryRun="All")[0] >= 400, "the policy is in force"
+    )
 
 
 def test_a_quota_refusal_names_the_quota(controller: Controller, site: Site, steady: Site) -> None:

@@ -127,11 +127,15 @@ def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site
     running.start()
     site.wait_data("edited", {"key": "value"})
     site.wait_data("deleted", {"key": "value"})
-    wait_for(lambda: site.get("Deployment", "scaled", "apps/v1")["spec"]["replicas"] == 0, "it is scaled back")
+    wait_for(
+        lambda: site.get("Deployment", "scaled", "apps/v1")["spec"]["replicas"] == 0, "it is scaled back"
+    )
     app.wait_ready()
 
 
-def test_a_commit_while_it_was_away_is_applied_and_pruned_at_the_start(running: Controller, site: Site) -> None:
+def test_a_commit_while_it_was_away_is_applied_and_pruned_at_the_start(
+    running: Controller, site: Site
+) -> None:
     app = site.synced(config_map("a"), config_map("b"))
     running.terminate(10)
     sha = site.push_objects(config_map("a", {"key": "new"}))
@@ -141,7 +145,9 @@ def test_a_commit_while_it_was_away_is_applied_and_pruned_at_the_start(running: 
     assert site.data("b") is None
 
 
-def test_with_a_broken_newest_commit_a_restart_heals_to_the_one_applied(running: Controller, site: Site) -> None:
+def test_with_a_broken_newest_commit_a_restart_heals_to_the_one_applied(
+    running: Controller, site: Site
+) -> None:
     app = site.synced(config_map("a"))
     good = app.status["revision"]["applied"]
     site.push({"app/broken.yaml": "a: [\n"})
@@ -158,7 +164,9 @@ def test_with_a_broken_newest_commit_a_restart_heals_to_the_one_applied(running:
     app.wait_ready()
 
 
-def test_an_application_deleted_while_it_was_away_is_finished_at_the_start(running: Controller, site: Site) -> None:
+def test_an_application_deleted_while_it_was_away_is_finished_at_the_start(
+    running: Controller, site: Site
+) -> None:
     app = site.synced(config_map("a"))
     running.terminate(10)
     app.delete()
@@ -231,14 +239,22 @@ def test_killed_in_the_middle_of_an_adoption_it_finishes_it(running: Controller,
     running.start()
 
     def taken() -> int:
-        return len(site.cluster.list("v1", "ConfigMap", site.namespace, labelSelector="applyset.kubernetes.io/part-of"))
+        return len(
+            site.cluster.list(
+                "v1", "ConfigMap", site.namespace, labelSelector="applyset.kubernetes.io/part-of"
+            )
+        )
 
     wait_for(lambda: taken() >= 10, "a part of it is adopted", timeout=60)
     running.kill()
     running.start()
     app.wait_ready(sha, timeout=60)
     assert members(site) == before
-    assert {str(one["data"]) for one in site.cluster.list("v1", "ConfigMap", site.namespace) if "cm-" in one["metadata"]["name"]} == {"{'k0': 'from Git'}"}
+    assert {
+        str(one["data"])
+        for one in site.cluster.list("v1", "ConfigMap", site.namespace)
+        if "cm-" in one["metadata"]["name"]
+    } == {"{'k0': 'from Git'}"}
 
 
 def test_it_ends_within_ten_seconds_in_the_middle_of_a_sync(running: Controller, site: Site) -> None:

@@ -40,7 +40,7 @@ def test_a_kustomization_comes_to_be(controller: Controller, site: Site) -> None
 def test_a_chart_comes_to_be_with_the_values_of_the_spec(controller: Controller, site: Site) -> None:
     template = (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n"
-        'data: {colour: {{ .Values.colour }}, namespace: {{ .Release.Namespace }}}\n'
+        "data: {colour: {{ .Values.colour }}, namespace: {{ .Release.Namespace }}}\n"
     )
     files = {
         "app/Chart.yaml": CHART,
@@ -86,7 +86,9 @@ def test_a_kind_and_its_resource_come_in_one_commit(controller: Controller, site
     try:
         assert site.get("Widget", "w", f"{group}/v1")["spec"] == {"size": 3}
         site.cluster.patch(site.get("Widget", "w", f"{group}/v1"), {"spec": {"size": 5}})
-        wait_for(lambda: site.get("Widget", "w", f"{group}/v1")["spec"] == {"size": 3}, "the Widget is healed")
+        wait_for(
+            lambda: site.get("Widget", "w", f"{group}/v1")["spec"] == {"size": 3}, "the Widget is healed"
+        )
         app.wait_ready(site.push_objects(other, definition, config_map("a")))
         assert site.find("Widget", "w", f"{group}/v1") is None
     finally:
@@ -256,7 +258,10 @@ def test_a_tenant_acts_as_its_own_account(controller: Controller, site: Site) ->
     sha = site.push_objects(config_map("a"))
     app = site.application(namespace=tenant, serviceAccountName="deployer")
     app.wait_ready(sha)
-    assert site.get("ConfigMap", "a")["metadata"]["managedFields"][0]["manager"] == f"gitops.dev/{tenant}/{app.name}"
+    assert (
+        site.get("ConfigMap", "a")["metadata"]["managedFields"][0]["manager"]
+        == f"gitops.dev/{tenant}/{app.name}"
+    )
     app.delete()
     app.wait_gone()
     assert site.data("a") is None

@@ -39,7 +39,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(OBJECTS, OBJECTS)
 def test_objects_without_differences_are_equal(left: dict[str, Any], right: dict[str, Any]) -> None:
     assert (differences(left, right) == []) == same(left, right)
@@ -145,7 +145,8 @@ def test_keys_that_look_like_pythons_own_are_compared(name: str) -> None:
     ("left", "right"), [(1, True), (0, False), (1, "1"), (None, ""), ([], {}), (0, None)]
 )
 def test_values_of_other_types_differ(left: Any, right: Any) -> None:
-    assert differences({"a": left}, {"a": right})
+    assert [change.pointer for change in differences({"a": left}, {"a": right})] == ["/a"]
+    assert [change.pointer for change in differences({"a": ["x", left]}, {"a": ["x", right]})] == ["/a[1]"]
 
 
 def test_values_are_shown_as_they_are_and_not_as_they_are_aligned() -> None:
