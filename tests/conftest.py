@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from gitops.core.problem import GitopsError
 from gitops.local import sshserver
@@ -13,6 +14,10 @@ from gitops.local.controlplane import PROGRAMS, ControlPlane
 from gitops.local.gitserver import GitServer
 from gitops.local.progress import Printed
 from gitops.local.sshserver import SshServer
+
+# On a loaded machine a slow moment is no finding.
+settings.register_profile("without-deadline", deadline=None)
+settings.load_profile("without-deadline")
 
 
 @pytest.fixture(scope="session")

@@ -261,8 +261,8 @@ def status(
     Example: gitops status
     Example: gitops status shop -n gitops-system
     """
-    from gitops.cli.terminal import wants_color
     from gitops.cli.status import run as work
+    from gitops.cli.terminal import wants_color
     from gitops.kube.client import Access
 
     end(

@@ -7,12 +7,11 @@ from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
-from gitops.controller.gather import DryRun, conflict_of, dead_releases, dry_run, each, look_at
+from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
 from gitops.controller.reconcile import policy_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
 from gitops.core.desired import Desired, place
-from gitops.core.drift import compare
 from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import unmoved
 from gitops.core.identity import Owner, applyset_id
@@ -131,11 +130,12 @@ async def _drifts(
 
     tried = dict(zip(keys, await each(keys, one), strict=True))
     drifts = {}
-    for key, result in tried.items():
-        if result.problem:
-            drifts[key] = Drift(key, problem=result.problem)
-        elif result.before is not None and result.after is not None:
-            drifts[key] = compare(key, result.before, result.after, owner.manager)
+    for key, result in list(tried.items()):
+        if result == DryRun(None, None):
+            continue
+        drifts[key] = drift_from(result, key, owner)
+        if drifts[key].takes:
+            tried[key] = DryRun(result.before, None)
     return drifts, tried
 
 

@@ -111,7 +111,7 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
         return Outcome(step, Turn.LATER, problem)
     version = ""
     force = step.verb in (Verb.UPDATE, Verb.HEAL, Verb.REPAIR)
-    if step.verb in (Verb.ADOPT, Verb.REPAIR):
+    if step.take or step.verb in (Verb.ADOPT, Verb.REPAIR):
         version = step.resource_version
         merged = await _take_over(task, resource, step)
         if isinstance(merged, Outcome):
@@ -140,7 +140,7 @@ def _joined(step: Step) -> Problem:
 
 async def _take_over(task: Task, resource: Resource, step: Step) -> str | Outcome:
     """Merge the entries of former managers into ours; the new resourceVersion, or empty without need."""
-    look = task.looks.get(step.key)
+    look = task.looks.get(step.key) or await objects.look(task.client, resource, step.key)
     if not isinstance(look, Live):
         return ""
     entries = look.metadata.get("managedFields") or []
@@ -154,7 +154,7 @@ async def _take_over(task: Task, resource: Resource, step: Step) -> str | Outcom
         step.key,
         operations,
         task.owner.manager,
-        resource_version=step.resource_version,
+        resource_version=look.observed.resource_version,
     )
     if not reply.ok:
         return _refused(task, step, reply)

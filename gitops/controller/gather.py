@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from gitops.core.adoption import HelmRelease, release_of
 from gitops.core.desired import body_of
-from gitops.core.drift import compare
+from gitops.core.drift import compare, invalid_beside
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Look
 from gitops.core.model import Manifest, ObjectKey
@@ -167,10 +167,16 @@ async def drift_of(
     client: Client, resource: Resource, manifest: Manifest, wanted: Wanted, owner: Owner
 ) -> Drift:
     """The drift of one member, by a dry run."""
-    tried = await dry_run(client, resource, manifest, wanted, owner)
+    return drift_from(await dry_run(client, resource, manifest, wanted, owner), wanted.key, owner)
+
+
+def drift_from(tried: DryRun, key: ObjectKey, owner: Owner) -> Drift:
+    """What a dry run of a member says."""
     if tried.problem:
-        return Drift(wanted.key, problem=tried.problem)
+        if tried.before is not None and tried.problem.reason is Reason.INVALID_OBJECT:
+            return invalid_beside(key, tried.before, tried.problem)
+        return Drift(key, problem=tried.problem)
     if tried.before is None or tried.after is None:
-        gone = Problem(Reason.CHANGED_MEANWHILE, "is gone", Blame.CLUSTER, key=wanted.key)
-        return Drift(wanted.key, problem=gone)
-    return compare(wanted.key, tried.before, tried.after, owner.manager)
+        gone = Problem(Reason.CHANGED_MEANWHILE, "is gone", Blame.CLUSTER, key=key)
+        return Drift(key, problem=gone)
+    return compare(key, tried.before, tried.after, owner.manager)

@@ -150,7 +150,7 @@ class Targets:
             catalog = self._cluster.catalog
             desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
         if known and known.render.reads == render.reads:
-            # Rendered anew for another reason (a chart sees the cluster's API list): the commit changed nothing.
+            # Rendered anew for another reason (a chart sees the cluster's API list), not for this commit.
             commit = known.commit
         else:
             commit = _commit_that_counts(app, render.key, commit)

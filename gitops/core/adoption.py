@@ -61,11 +61,16 @@ def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Paren
             continue
         application = application_of(name)
         dead = application is not None and applyset_id(*application) not in parents.applications
-        by_hand = name.startswith(_HAND_MANAGERS) and name not in _RIVALS  # Flux's is a "helm-controller"
+        by_hand = is_by_hand(name)
         gitops_tool = policy is AdoptPolicy.ALWAYS and name in _RIVALS
         if by_hand or dead or gitops_tool:
             names.append(name)
     return tuple(names)
+
+
+def is_by_hand(manager: str) -> bool:
+    """Whether a manager stands for somebody at a keyboard, or for a Helm that has let go."""
+    return manager.startswith(_HAND_MANAGERS) and manager not in _RIVALS  # Flux's is a "helm-controller"
 
 
 _RIVALS = frozenset({"argocd-controller", "kustomize-controller", "helm-controller"})

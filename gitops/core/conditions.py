@@ -103,6 +103,10 @@ def _healthy(findings: Findings) -> Judgement:
 def _ready(findings: Findings, synced: Judgement, healthy: Judgement) -> Judgement:
     if synced.status != "True":
         return Judgement("Ready", "False", synced.reason, synced.message)
+    reason: str
+    if healthy.status == "True" and findings.waits_for:
+        reason = Reason.PROGRESS_DEADLINE_EXCEEDED if findings.deadline_exceeded else Reason.PROGRESSING
+        return Judgement("Ready", "False", reason, findings.waits_for)
     if healthy.status != "True":
         reason = Reason.PROGRESS_DEADLINE_EXCEEDED if findings.deadline_exceeded else healthy.reason
         return Judgement("Ready", "False", reason, healthy.message)

@@ -1,14 +1,17 @@
 """Drift: what a dry-run apply would change of a live object, and who changed it before."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 
+from gitops.core.adoption import is_by_hand
 from gitops.core.diff import Change, Segment, differences, without_noise
-from gitops.core.fields import Entry, apply_entry
+from gitops.core.fields import Entry, Path, apply_entry, paths
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Drift
+from gitops.core.problem import Problem
 
 
 def compare(key: ObjectKey, live: Mapping[str, Any], dry: Mapping[str, Any], manager: str) -> Drift:
@@ -25,6 +28,37 @@ def compare(key: ObjectKey, live: Mapping[str, Any], dry: Mapping[str, Any], man
     return Drift(key, tuple(change.pointer for change in changes), author=author, at=at)
 
 
+def invalid_beside(key: ObjectKey, live: Mapping[str, Any], problem: Problem) -> Drift:
+    """The drift of an object onto which an apply of ours is refused as invalid.
+
+    An apply never removes what another manager owns. A swapped `valueFrom` or an edited port
+    leaves the foreign value beside ours, and the two together are invalid. If people wrote it,
+    their fields are taken over first; else the problem stands.
+    """
+    entries: Iterable[Entry] = live["metadata"].get("managedFields") or ()
+    theirs = [
+        entry
+        for entry in entries
+        if is_by_hand(str(entry.get("manager", ""))) and not entry.get("subresource")
+    ]
+    if not theirs:
+        return Drift(key, problem=problem)
+    newest = max(theirs, key=lambda entry: str(entry.get("time", "")))
+    owned = tuple("/".join(segment.removeprefix("f:") for segment in ("", *path)) for path in _some(newest))
+    return Drift(
+        key,
+        owned,
+        author=str(newest.get("manager", "")),
+        at=str(newest.get("time", "")),
+        takes=tuple(dict.fromkeys(str(entry.get("manager", "")) for entry in theirs)),
+    )
+
+
+def _some(entry: Entry) -> list[Path]:
+    """The first paths of an entry, enough to recognise the change by."""
+    return list(islice(paths(entry.get("fieldsV1") or {}), 5))
+
+
 def _fields(obj: Mapping[str, Any], manager: str) -> Any:
     entry = apply_entry(obj["metadata"].get("managedFields") or (), manager)
     return entry.get("fieldsV1") if entry else None
@@ -33,11 +67,12 @@ def _fields(obj: Mapping[str, Any], manager: str) -> Any:
 def _author(live: Mapping[str, Any], changes: Iterable[Change], manager: str) -> tuple[str, str]:
     """Who owns a drifted path now, newest first. A removed field has no author: "unknown"."""
     entries: Iterable[Entry] = live["metadata"].get("managedFields") or ()
-    paths = [change.path for change in changes]
+    changed = [change.path for change in changes]
     found = [
         (str(entry.get("time", "")), str(entry.get("manager", "")))
         for entry in entries
-        if entry.get("manager") != manager and any(_owns(entry.get("fieldsV1") or {}, path) for path in paths)
+        if entry.get("manager") != manager
+        and any(_owns(entry.get("fieldsV1") or {}, path) for path in changed)
     ]
     if not found:
         return "unknown", ""

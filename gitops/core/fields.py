@@ -113,18 +113,3 @@ def merge_managers(
     }
     kept = [dict(entry) for entry in entries if not (ours(entry) or taken_over(entry))]
     return [merged, *kept]
-
-
-def authors(entries: Iterable[Entry], wanted: Iterable[Path], manager: str) -> list[tuple[str, str]]:
-    """Who, besides `manager`, owns any of the wanted paths: (manager, time), newest first.
-
-    Removed fields have no author: an empty list is an honest answer.
-    """
-    looked_for = list(wanted)
-    found = {
-        (str(entry.get("manager", "")), str(entry.get("time", "")))
-        for entry in entries
-        if entry.get("manager") != manager
-        and any(covers(entry.get("fieldsV1") or {}, path) for path in looked_for)
-    }
-    return sorted(found, key=lambda author: author[1], reverse=True)

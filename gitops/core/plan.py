@@ -52,6 +52,9 @@ class Drift:
     reclaim: bool = False
     author: str = "unknown"
     at: str = ""
+    takes: tuple[
+        str, ...
+    ] = ()  # managers whose fields must become ours first: beside theirs ours are invalid
     problem: Problem | None = None
 
     @property
@@ -235,7 +238,7 @@ def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> St
     if not drift.acts:
         return None
     what = ", ".join(drift.paths) if drift.paths else "values are back, the ownership is not"
-    return _step(wanted, Verb.HEAL, f"drifted: {what} (by {drift.author})", seen)
+    return _step(wanted, Verb.HEAL, f"drifted: {what} (by {drift.author})", seen, take=drift.takes)
 
 
 def _step_for_stranger(situation: Situation, wanted: Wanted, live: Live) -> Step:

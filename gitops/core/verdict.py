@@ -183,6 +183,9 @@ _CASES: tuple[_Case, ...] = (
 _OTHERWISE = _case((), "", Turn.LATER, Reason.API_UNAVAILABLE, Blame.CLUSTER, "it is tried again")
 
 
+_LONGEST = 1000
+
+
 def judge(status: int, failure: Mapping[str, Any], key: ObjectKey, origin: str = "") -> Verdict:
     """What a refused request for `key` means.
 
@@ -196,6 +199,8 @@ def judge(status: int, failure: Mapping[str, Any], key: ObjectKey, origin: str =
     case = next((one for one in _CASES if status in one.statuses and one.pattern.search(message)), _OTHERWISE)
     if key.kind == "Secret":
         message = safe_message(message)
+    if len(message) > _LONGEST:  # a refused Job template comes back whole
+        message = f"{message[:_LONGEST]}…"
     problem = Problem(case.reason, message, case.blame, origin, case.advice, key)
     return Verdict(case.turn, problem)
 

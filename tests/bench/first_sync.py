@@ -27,7 +27,8 @@ def first_sync(bed: Bed, say: Say) -> Found:
             median(ceilings) / median(syncs),
             "ratio",
             at_least(0.8),
-            f"ceiling {spread(ceilings)}, sync {spread(syncs)}, by round {spread(ratios, '')}; last: {details}",
+            f"ceiling {spread(ceilings)}, sync {spread(syncs)}, ratio by round {spread(ratios, '')}; "
+            f"the last: {details}",
         )
     ]
 

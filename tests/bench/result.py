@@ -63,4 +63,4 @@ def median(values: list[float]) -> float:
 
 def spread(values: list[float], unit: str = "s") -> str:
     """Least, median and greatest."""
-    return f"{min(values):.2f}/{median(values):.2f}/{max(values):.2f} {unit}"
+    return f"{min(values):.2f}/{median(values):.2f}/{max(values):.2f} {unit}".rstrip()

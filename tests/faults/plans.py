@@ -39,7 +39,10 @@ ON_EVENTS = (Fault.CLOSED, Fault.GONE, Fault.DOUBLED, Fault.LATE)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """One request or event by what it is about and which of its kind: with concurrency an ordinal means nothing."""
+    """One request or event, by what it is about and which of its kind it is.
+
+    With concurrency an ordinal over all of them would mean nothing.
+    """
 
     verb: str  # POST, PATCH, DELETE; LIST, GET; EVENT
     what: str  # the path, with the site's name as ~

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _HOP_BY_HOP = {
 }
 _UNSEEN = ("/leases/", "/leases?", "/events")
 _START_SECONDS = 10.0
+_LATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,10 @@ class Proxy:
             await self._runner.cleanup()
         if self._session:
             await self._session.close()
-        await asyncio.sleep(0.05)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _point(self, verb: str, path: str) -> Point:
         what = path.replace(self._site, "~")
@@ -139,14 +143,14 @@ class Proxy:
         point = self._point(verb, path)
         fault = self._strikes(point)
         began = time.monotonic()
-        dry = request.query.get("dryRun") is not None
-        answer = await self._answer(request, body, fault, note=lambda status: self._note(
-            Seen(began, point, path, dict(request.query), body, status)) if not dry else None)  # fmt: skip
-        return answer
 
-    def _note(self, seen: Seen) -> None:
-        with self._lock:
-            self.writes.append(seen)
+        def note(status: int) -> None:
+            if "dryRun" not in request.query:
+                seen = Seen(began, point, path, dict(request.query), body, status)
+                with self._lock:
+                    self.writes.append(seen)
+
+        return await self._answer(request, body, fault, note)
 
     async def _answer(
         self,
@@ -222,7 +226,11 @@ class Proxy:
             answer = web.StreamResponse(status=upstream.status, headers={"Content-Type": "application/json"})
             await answer.prepare(request)
             held = b""
-            while line := await upstream.content.readuntil(b"\n", max_size=2**25):
+            async for line in _lines(upstream.content):
+                if not line:  # a while without an event: late is not never
+                    await answer.write(held)
+                    held = b""
+                    continue
                 if b'"type":"BOOKMARK"' in line[:30]:
                     await answer.write(line)
                     continue
@@ -241,6 +249,18 @@ class Proxy:
                         held = b""
             await answer.write_eof()
             return answer
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines as they come, and an empty one whenever none has come for a while."""
+    while True:
+        reading = asyncio.ensure_future(content.readuntil(b"\n", max_size=2**25))
+        while not (await asyncio.wait({reading}, timeout=_LATE_SECONDS))[0]:
+            yield b""
+        line = reading.result()
+        if not line:
+            return
+        yield line
 
 
 _STATUS: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}

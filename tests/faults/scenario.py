@@ -156,13 +156,21 @@ def run(
         proxy.plan = plan
         one = Run(cluster, site, proxy, controller)
         stack.callback(cluster.delete, crd("Widget", one.group))
-        _live(one)
+        app = site.application()
+        stack.callback(_let_go, app)
+        _live(one, app)
         return one.broken, proxy.points, proxy.struck
 
 
-def _live(one: Run) -> None:
+def _let_go(app: App) -> None:
+    """After a run that failed: the next run's controller must not find anything to do."""
+    if app.find():
+        app.delete()
+        app.patch({"metadata": {"finalizers": None}})
+
+
+def _live(one: Run, app: App) -> None:
     site, cluster = one.site, one.cluster
-    app = site.application()
     sha = site.push_objects(*one.first())
     one.controller.launch()
     one.settle(lambda: is_ready(app, sha), "the first commit is applied")
@@ -200,7 +208,7 @@ def _live(one: Run) -> None:
     kept = cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", f"widgets.{one.group}")
     if kept is None or PART_OF in (kept["metadata"].get("labels") or {}):
         one.broken.append("the definition was not released")
-    assert HOME == app.namespace
+    assert app.namespace == HOME
 
 
 def is_ready(app: App, sha: str) -> bool:

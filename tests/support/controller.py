@@ -30,6 +30,7 @@ class Controller:
     folder: Path
     tools: Mapping[str, Path]
     options: Sequence[str] = ()
+    environment: Mapping[str, str] | None = None  # instead of the inherited one
     port: int = 0
     _process: Process | None = None
     _starts: int = field(default=0)
@@ -57,7 +58,7 @@ class Controller:
             *(f"--{name}={self.tools[name]}" for name in ("helm", "kustomize")),
             *self.options,
         ]
-        self._process = processes.start("gitops controller", command, self.log)
+        self._process = processes.start("gitops controller", command, self.log, self.environment)
 
     @property
     def log(self) -> Path:

@@ -66,7 +66,10 @@ def controller(cluster: Cluster, idle_controller: Controller) -> Iterator[Contro
     """A running controller. At the end every Application that was deleted must be gone."""
     idle_controller.start()
     yield idle_controller
-    left = lambda: [app["metadata"]["name"] for app in cluster.list(API, "Application", HOME)]  # noqa: E731
+
+    def left() -> list[str]:
+        return [app["metadata"]["name"] for app in cluster.list(API, "Application", HOME)]
+
     wait_for(lambda: not left(), "all Applications are gone", state=left)
 
 

@@ -79,8 +79,8 @@ def test_differences_are_code_1_and_the_next_sync_does_just_that(
     app.wait_ready()
     wait_for(lambda: site.data("gone") is None, "it is pruned")
     after = state(site)
-    outcome = {key: "create" for key in after.keys() - before.keys()}
-    outcome |= {key: "delete" for key in before.keys() - after.keys()}
+    outcome = dict.fromkeys(after.keys() - before.keys(), "create")
+    outcome |= dict.fromkeys(before.keys() - after.keys(), "delete")
     outcome |= {key: "update" for key in before.keys() & after.keys() if before[key] != after[key]}
     as_update = {"adopt": "update", "heal": "update"}
     assert outcome == {key: as_update.get(action, action) for key, action in predicted.items()}

@@ -61,8 +61,7 @@ RENDERS: Mapping[str, tuple[str, str, str]] = {
         "",
     ),
     "a chart of too many objects": (
-        "{{ range until 60000 }}\n---\napiVersion: v1\nkind: ConfigMap\n"
-        "metadata: {name: a{{ . }}}\n{{ end }}",
+        "{{ range until 60000 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a{{.}}}\n{{ end }}",
         "RenderLimitExceeded",
         "",
     ),

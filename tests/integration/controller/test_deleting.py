@@ -1,11 +1,10 @@
 """The end of an Application: its objects are deleted or left, and nothing is ever wedged."""
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, Obj
 from tests.support.controller import Controller
 from tests.support.manifests import claim, config_map, crd, deployment, service, thing
 from tests.support.site import Site
 from tests.support.wait import wait_for
-
 
 OURS = ("applyset.kubernetes.io", "gitops.dev/applied", "'manager': 'gitops.dev/")
 
@@ -160,6 +159,10 @@ def test_an_account_taken_out_of_the_spec_lends_nobody_the_controllers_rights(
     assert site.data("a") == {"key": "value"}
 
 
+def our_definition(cluster: Cluster) -> Obj | None:
+    return cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev")
+
+
 def test_deleting_our_definition_leaves_every_object_alone(
     controller: Controller, cluster: Cluster, site: Site
 ) -> None:
@@ -172,11 +175,7 @@ def test_deleting_our_definition_leaves_every_object_alone(
     )
     cluster.delete(definition)
     try:
-        gone = lambda: (
-            cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev")
-            is None
-        )  # noqa: E731
-        wait_for(gone, "our definition is gone", timeout=60)
+        wait_for(lambda: our_definition(cluster) is None, "our definition is gone", timeout=60)
         assert [
             site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))
         ] == before

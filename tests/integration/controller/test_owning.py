@@ -1,5 +1,6 @@
 """What belongs to whom: others' objects are named and left alone, ours are known by more than a label."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -209,17 +210,16 @@ def test_a_copy_that_is_being_deleted_keeps_nobody_waiting(controller: Controlle
     site.cluster.patch(made, {"metadata": {"finalizers": None}})
 
 
+def is_labelled(site: Site, kind: str, name: str, api: str) -> bool:
+    return PART_OF in (site.get(kind, name, api)["metadata"].get("labels") or {})
+
+
 def test_a_label_taken_off_by_hand_comes_back(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("a"), deployment("d"))
     for kind, name, api in (("ConfigMap", "a", "v1"), ("Deployment", "d", "apps/v1")):
         before = site.get(kind, name, api)["metadata"]
         site.cluster.patch(site.get(kind, name, api), {"metadata": {"labels": {PART_OF: None}}})
-        wait_for(
-            lambda kind=kind, name=name, api=api: (
-                PART_OF in (site.get(kind, name, api)["metadata"].get("labels") or {})
-            ),
-            "the label is back",
-        )
+        wait_for(partial(is_labelled, site, kind, name, api), "the label is back")
         assert site.get(kind, name, api)["metadata"]["uid"] == before["uid"]
     app.wait_ready()
     app.wait_ready(site.push_objects(deployment("d")))

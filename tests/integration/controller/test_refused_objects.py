@@ -1,4 +1,4 @@
-"""Objects that the API server refuses: each is named with the reason, the others of the commit are applied."""
+"""Objects that the API server refuses: each is named with the reason, the others are applied."""
 
 from typing import Any
 
@@ -181,4 +181,4 @@ def test_a_tenant_without_an_account_is_told_to_name_one(controller: Controller,
     app = site.application(namespace=tenant)
     told(controller, app, "ServiceAccountRequired", "spec.serviceAccountName")
     assert site.data("a") is None
-    assert HOME != tenant
+    assert tenant != HOME

@@ -1,6 +1,7 @@
 """The main job: what is in Git comes to be in the cluster, changes with it, and goes with it."""
 
 from gitops.local.gitserver import Service
+from tests.support.cluster import Obj
 from tests.support.controller import Controller
 from tests.support.manifests import config_map, crd, deployment, secret, service, thing, to_yaml
 from tests.support.site import Site
@@ -103,27 +104,41 @@ def test_a_namespace_and_what_is_in_it_come_in_one_commit(controller: Controller
     site.cluster.delete(inner)
 
 
-def test_objects_of_many_kinds_are_applied_and_stay_quiet(controller: Controller, site: Site) -> None:
-    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+def many_kinds() -> list[Obj]:
+    """One of each kind that needs no Pods to be healthy."""
+    rbac = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
     scaled = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
     backend = {"service": {"name": "s", "port": {"number": 80}}}
-    paths = {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
-    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "c:1"}]}}
-    labels = {"metadata": {"labels": {"app": "set"}}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}
-    objects = [
+    http = {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}
+    pod = {"containers": [{"name": "c", "image": "c:1"}]}
+    job = {"spec": {"template": {"spec": {"restartPolicy": "Never", **pod}}}}
+    labels = {"app": "set"}
+    specs: dict[tuple[str, str], Obj] = {
+        ("autoscaling/v2", "HorizontalPodAutoscaler"): {"scaleTargetRef": scaled, "maxReplicas": 3},
+        ("networking.k8s.io/v1", "Ingress"): {"rules": [{"host": "a.example.com", "http": http}]},
+        ("networking.k8s.io/v1", "NetworkPolicy"): {"podSelector": {}, "policyTypes": ["Ingress"]},
+        ("policy/v1", "PodDisruptionBudget"): {"minAvailable": 1, "selector": {"matchLabels": labels}},
+        ("v1", "LimitRange"): {"limits": [{"type": "Container", "max": {"cpu": "4"}}]},
+        ("v1", "ResourceQuota"): {"hard": {"pods": "10"}},
+        ("batch/v1", "CronJob"): {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": job},
+        ("apps/v1", "StatefulSet"): {
+            "replicas": 0,
+            "serviceName": "s",
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+    return [
         deployment("d"),
         service("s"),
-        thing("autoscaling/v2", "HorizontalPodAutoscaler", "h", spec={"scaleTargetRef": scaled, "maxReplicas": 3}),
-        thing("networking.k8s.io/v1", "Ingress", "i", spec={"rules": [{"host": "a.example.com", **paths}]}),
-        thing("networking.k8s.io/v1", "NetworkPolicy", "np", spec={"podSelector": {}, "policyTypes": ["Ingress"]}),
-        thing("policy/v1", "PodDisruptionBudget", "p", spec={"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}),
-        thing("rbac.authorization.k8s.io/v1", "Role", "r", rules=rules),
+        thing("rbac.authorization.k8s.io/v1", "Role", "r", rules=rbac),
         thing("v1", "ServiceAccount", "sa"),
-        thing("v1", "LimitRange", "l", spec={"limits": [{"type": "Container", "max": {"cpu": "4"}}]}),
-        thing("v1", "ResourceQuota", "q", spec={"hard": {"pods": "10"}}),
-        thing("batch/v1", "CronJob", "c", spec={"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": {"template": template}}}),
-        thing("apps/v1", "StatefulSet", "set", spec={"replicas": 0, "serviceName": "s", "selector": {"matchLabels": {"app": "set"}}, "template": labels}),
-    ]  # fmt: skip
+        *(thing(api, kind, "one", spec=spec) for (api, kind), spec in specs.items()),
+    ]
+
+
+def test_objects_of_many_kinds_are_applied_and_stay_quiet(controller: Controller, site: Site) -> None:
+    objects = many_kinds()
     app = site.synced(*objects)
     assert app.status["objects"]["healthy"] == len(objects)
     corrected = controller.metric("gitops_drift_corrected_total", name=app.name)

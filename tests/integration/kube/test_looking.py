@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import orjson
-import pytest
 
 from gitops.core.inventory import Absent, Live, Unreadable
 from gitops.core.model import ObjectKey
@@ -91,41 +90,13 @@ async def test_discovery_lists_no_subresources(client: Client) -> None:
     assert scale is None
 
 
-@pytest.fixture
-def definition(namespace: str) -> dict[str, object]:
-    group = f"{namespace}.example"
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"widgets.{group}"},
-        "spec": {
-            "group": group,
-            "names": {"kind": "Widget", "plural": "widgets"},
-            "scope": "Namespaced",
-            "versions": [version],
-        },
-    }
-
-
 async def test_discovery_lists_a_custom_resource_soon_after_its_definition_is_established(
-    client: Client, kubectl: Kubectl, definition: dict[str, object], namespace: str
+    client: Client, widgets: Resource
 ) -> None:
-    kubectl("create", "--filename=-", input=orjson.dumps(definition).decode())
-    try:
-        name = f"crd/widgets.{namespace}.example"
-        kubectl("wait", name, "--for=condition=Established", "--timeout=30s")
-        found = None
-        for _ in range(100):
-            found = (await discover(client)).at_version(f"{namespace}.example/v1", "Widget")
-            if found:
-                break
-        assert found
-        assert found.missing_verbs == frozenset()
-    finally:
-        kubectl("delete", name, "--wait=false")
+    found = None
+    for _ in range(100):
+        found = (await discover(client)).at_version(widgets.api_version, "Widget")
+        if found:
+            break
+    assert found
+    assert (found.plural, found.namespaced, found.missing_verbs) == ("widgets", True, frozenset())

@@ -226,23 +226,29 @@ async def test_an_api_server_that_is_away_is_waited_for_and_reported(
 
 
 async def test_a_version_that_is_too_old_means_to_list_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, widgets: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server says 410 for a watch from version 1; the answer is a list, not the same request again."""
-    await world.write("there")
-    stale = Reflector(world.client, CONFIG_MAPS, sink := Copy(), selector=MINE, namespace=world.namespace)
-    listed = stale._list
+    """The server says 410; the answer is a list, not the same request again.
+
+    Of a type that is new, the server remembers nothing as old as version 1.
+    """
+    path = widgets.collection(world.namespace)
+    while not (await world.client.request("GET", path)).ok:
+        pass  # a new type is served some time after its definition is established
+    reflector = Reflector(world.client, widgets, sink := Copy(), namespace=world.namespace)
+    listed = reflector._list
 
     async def list_as_of_long_ago() -> str:
         version = await listed()
         return "1" if sink.replacements == 1 else version
 
-    monkeypatch.setattr(stale, "_list", list_as_of_long_ago)
-    running = asyncio.create_task(stale.run())
+    monkeypatch.setattr(reflector, "_list", list_as_of_long_ago)
+    running = asyncio.create_task(reflector.run())
     await until(lambda: sink.replacements == 2)
     assert not sink.failures, "nothing is wrong: it was only away for long"
-    await world.write("new")
-    await until(lambda: sink.names == {"there", "new"})
+    widget = {"apiVersion": widgets.api_version, "kind": "Widget", "metadata": {"name": "new"}}
+    assert (await world.client.request("POST", path, orjson.dumps(widget))).ok
+    await until(lambda: sink.names == {"new"})
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

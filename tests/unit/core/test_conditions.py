@@ -128,9 +128,9 @@ def test_each_condition_is_there_once_and_says_something(findings: Findings) -> 
 
 
 @given(FINDINGS)
-def test_ready_means_synced_and_healthy(findings: Findings) -> None:
+def test_ready_means_synced_and_healthy_and_nothing_awaited(findings: Findings) -> None:
     found = said(findings)
-    ready = found["Synced"].status == found["Healthy"].status == "True"
+    ready = found["Synced"].status == found["Healthy"].status == "True" and not findings.waits_for
     assert (found["Ready"].status == "True") == ready
 
 
@@ -159,3 +159,9 @@ def test_a_problem_of_the_network_may_pass_whatever_it_is() -> None:
 
 def test_what_is_kept_as_asked_is_no_failure() -> None:
     assert failures([Problem(reason, "x", Blame.SPEC) for reason in NOTICES]) == []
+
+
+def test_a_prune_that_is_stuck_on_a_finalizer_is_not_ready() -> None:
+    found = said(Findings(settled=True, waits_for="waits until 1 objects are gone"))
+    assert (found["Synced"].status, found["Ready"].status) == ("True", "False")
+    assert found["Ready"].message == found["Reconciling"].message == "waits until 1 objects are gone"

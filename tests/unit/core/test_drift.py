@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from gitops.core.drift import compare
+from gitops.core.drift import compare, invalid_beside
 from gitops.core.plan import Drift
+from gitops.core.problem import Blame, Problem, Reason
 from tests.unit.core.support import SHOP, entry, key
 
 A = key("a")
@@ -98,3 +99,21 @@ def test_the_author_of_a_service_port_is_found_by_the_servers_key() -> None:
     live = obj("1", entry("intruder", "Update", fields), spec={"ports": edited})
     found = drift(live, obj("1", spec={"ports": ports}))
     assert (found.paths, found.author) == (("/spec/ports[name=admin]/targetPort",), "intruder")
+
+
+INVALID = Problem(Reason.INVALID_OBJECT, "may not be specified twice", Blame.REPOSITORY)
+
+
+def test_what_people_wrote_beside_ours_is_taken_over_when_the_two_are_invalid_together() -> None:
+    owned: Any = {"f:spec": {"f:ports": {'k:{"port":82,"protocol":"TCP"}': {"f:port": {}}}}}
+    live = obj("1", entry("kubectl-edit", "Update", owned))
+    found = invalid_beside(A, live, INVALID)
+    assert (found.takes, found.author, found.problem) == (("kubectl-edit",), "kubectl-edit", None)
+    assert found.acts
+    assert found.paths == ('/spec/ports/k:{"port":82,"protocol":"TCP"}/port',)
+
+
+def test_what_a_controller_wrote_beside_ours_is_reported_and_left() -> None:
+    live = obj("1", entry("some-operator", "Update", {"f:spec": {"f:ports": {}}}))
+    found = invalid_beside(A, live, INVALID)
+    assert (found.takes, found.problem, found.acts) == ((), INVALID, False)

@@ -127,12 +127,3 @@ def test_paths_name_items_that_are_owned_as_such() -> None:
         ("f:spec", item, "f:image"),
         ("f:spec", "f:args"),
     }
-
-
-def test_authors_are_the_others_who_own_a_path_newest_first() -> None:
-    old = entry("old", "Update", {"f:data": {"f:k": {}}}, time="2026-01-01T00:00:00Z")
-    new = entry("new", "Update", {"f:data": {"f:k": {}}}, time="2026-01-02T00:00:00Z")
-    other = entry("other", "Update", {"f:data": {"f:l": {}}})
-    found = fields.authors([old, OURS, other, new], [("f:data", "f:k")], SHOP.manager)
-    assert [name for name, _ in found] == ["new", "old"]
-    assert fields.authors([old], [("f:gone",)], SHOP.manager) == []

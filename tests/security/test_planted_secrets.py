@@ -1,0 +1,249 @@
+"""Secret values are planted wherever they occur, and looked for in everything that is put out."""
+
+import base64
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gitops.local.gitserver import GitServer
+from tests.security.needles import ProcessWatch, found_in, new_value, spellings, texts_of
+from tests.support.cluster import Cluster
+from tests.support.command import Command
+from tests.support.controller import HOME, Controller
+from tests.support.manifests import config_map, secret, thing, to_yaml
+from tests.support.site import App, Site, new_site
+from tests.support.wait import wait_for
+
+
+@dataclass(slots=True)
+class Planted:
+    """All values, and all that was put out while they went through."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        return self.values.setdefault(name, new_value())
+
+    def encoded(self, name: str) -> str:
+        return base64.b64encode(self.value(name).encode()).decode()
+
+    def note(self, channel: str, text: str) -> None:
+        self.outputs[channel] = self.outputs.get(channel, "") + "\n" + text
+
+
+class Story:
+    """What happens to Secrets in the life of a cluster, good and bad."""
+
+    def __init__(self, planted: Planted, site: Site, command: Command) -> None:
+        self.planted = planted
+        self.site = site
+        self.cluster = site.cluster
+        self.command = command
+
+    def good(self) -> App:
+        """First sync, update, drift, a diff of each, and adoption of what kubectl made."""
+        site, planted = self.site, self.planted
+        applied = {
+            **thing("v1", "Secret", "adopted", site.namespace),
+            "stringData": {"k": planted.value("made by kubectl")},
+        }
+        self.cluster.kubectl("apply", "--filename=-", input=to_yaml(applied))
+        app = site.application()
+        app.wait_reason("RevisionNotFound", "Ready")
+        site.push_objects(config_map("a"))
+        app.wait_ready()
+        app.patch({"spec": {"suspend": True}})
+        sha = site.push_objects(
+            secret("s", {"k": planted.value("in Git")}), secret("adopted", {"k": planted.value("adopting")})
+        )
+        self.look(app)
+        app.patch({"spec": {"suspend": False}})
+        app.wait_ready(sha)
+        live = site.get("Secret", "s")
+        assert live["data"] == {"k": planted.encoded("in Git")}
+        app.patch({"spec": {"suspend": True}})
+        app.wait_reason("Suspended", "Ready")
+        self.cluster.patch(
+            live, {"data": {"k": planted.encoded("edited by hand"), "more": planted.encoded("added by hand")}}
+        )
+        self.look(app)
+        app.patch({"spec": {"suspend": False}})
+        wait_for(lambda: site.get("Secret", "s")["data"]["k"] == planted.encoded("in Git"), "it is healed")
+        app.wait_ready()
+        return app
+
+    def look(self, app: App) -> None:
+        """What the command says of it now."""
+        name = f"{app.namespace}/{app.name}"
+        for arguments in (
+            ("diff", name),
+            ("diff", name, "-o", "json"),
+            ("diff", name, "-o", "yaml", "--thorough"),
+            ("status", name),
+            ("status", name, "-o", "json"),
+            ("render", self.site.repository.url, "--path", "app"),
+        ):
+            ran = self.command(*arguments)
+            assert "Traceback" not in ran.err
+            self.planted.note("the command", ran.out + ran.err)
+
+    def bad(self, app: App) -> None:
+        """Secrets that the server or the renderer refuses, with values in what they complain about."""
+        planted, site = self.planted, self.site
+        value = planted.value
+        immutable = {**secret("fixed", {"k": value("immutable")}), "immutable": True}
+        app.wait_ready(site.push_objects(immutable))
+        empty = thing("v1", "Secret", "x")
+        cases = {
+            "not base64": to_yaml({**empty, "data": {"k": f"%%{value('not base64')}%%"}}),
+            "a list": to_yaml({**empty, "stringData": {"k": [value("a list")]}}),
+            "a map": to_yaml({**empty, "data": {"k": {"deep": value("a map")}}}),
+            "no object": to_yaml({**empty, "data": value("no object")}),
+            "an unknown field": to_yaml({**empty, "dta": {"k": value("an unknown field")}}),
+            "a wrong TLS type": to_yaml(
+                {**secret("x", {"tls.crt": value("a wrong TLS type")}), "type": "kubernetes.io/tls"}
+            ),
+            "a wrong docker type": to_yaml(
+                {
+                    **secret("x", {".dockerconfigjson": value("a wrong docker type")}),
+                    "type": "kubernetes.io/dockerconfigjson",
+                }
+            ),
+            "a bad key": to_yaml(secret("x", {"bad key!": value("a bad key")})),
+            "changed though immutable": to_yaml(
+                {**secret("fixed", {"k": value("changed though immutable")}), "immutable": True}
+            ),
+            "broken YAML": f"kind: Secret\nstringData:\n  k: 'it is {value('broken YAML')}\n",
+            "a key twice": "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData:\n"
+            + f"  k: '{value('a key twice')}'\n" * 2,
+            "no name": to_yaml({"apiVersion": "v1", "kind": "Secret", "stringData": {"k": value("no name")}}),
+        }
+        for text in cases.values():
+            before = app.status["revision"]["attempted"]
+            sha = site.push(
+                {"app/objects.yaml": to_yaml(immutable) if "fixed" not in text else text, "app/x.yaml": text}
+            )
+            if "fixed" in text:
+                sha = site.push({"app/x.yaml": None})
+            app.wait(lambda status, before=before: status["revision"]["attempted"] != before, "it was tried")
+            app.wait(lambda status: status.get("problems"), "it is refused")
+            self.look(app)
+            assert sha
+        site.push({"app/x.yaml": None, "app/objects.yaml": to_yaml(immutable)})
+        app.wait_ready()
+
+    def credentials(self) -> None:
+        """A wrong Git password, the right one, and one that is rotated."""
+        planted, site = self.planted, self.site
+        private = site.new_repository("private", ("ada", planted.value("Git password")))
+        sha = private.push({"app/a.yaml": to_yaml(config_map("private"))})
+        made = self.cluster.create(
+            thing(
+                "v1",
+                "Secret",
+                f"{site.name}-git",
+                HOME,
+                stringData={"username": "ada", "password": planted.value("wrong Git password")},
+            )
+        )
+        source = {"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}}
+        app = site.application("private", source=source)
+        app.wait_reason("AuthenticationFailed")
+        self.look(app)
+        self.cluster.patch(made, {"stringData": {"password": planted.value("Git password")}})
+        app.wait_ready(sha)
+        site.git_server.fail_with(private.name, 500)
+        app.wait_reason("RepositoryUnreachable", "Reconciling")
+        site.git_server.heal(private.name)
+        app.wait_ready()
+        self.look(app)
+
+
+@pytest.fixture(scope="module")
+def planted(
+    cluster: Cluster,
+    git_server: GitServer,
+    tools: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Planted:
+    """The whole story once, with the most talkative logs."""
+    folder = tmp_path_factory.mktemp("planted")
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    controller = Controller(
+        cluster.control_plane.kubeconfig, folder, tools, ("--log-level=debug",), environment
+    )
+    planted, watch = Planted(), ProcessWatch()
+    controller.start()
+    watch.start(controller.pid)
+    try:
+        with new_site(cluster, git_server, folder / "site") as site:
+            story = Story(planted, site, Command(cluster.control_plane.kubeconfig, folder, tools))
+            app = story.good()
+            story.bad(app)
+            story.credentials()
+            time.sleep(0.5)
+            planted.note("metrics", controller.exposition())
+            for namespace in (HOME, site.namespace):
+                planted.note("Events", json.dumps(cluster.list("v1", "Event", namespace)))
+            applications = cluster.list("gitops.dev/v1alpha1", "Application", HOME)
+            planted.note("Applications", json.dumps(applications))
+            planted.note("temporary files", texts_of(temporary))
+            controller.kill()
+            time.sleep(1)  # its child notices, and ends
+            planted.note("temporary files", texts_of(temporary))
+            planted.note("logs", controller.logs())
+            controller.start()
+            controller.stop()
+            planted.note("logs", controller.logs())
+    finally:
+        watch.stop()
+        controller.stop()
+    planted.note("processes", "\n".join(watch.texts))
+    return planted
+
+
+CHANNELS = ("logs", "Events", "Applications", "metrics", "the command", "processes", "temporary files")
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_no_planted_value_is_put_out(planted: Planted, channel: str) -> None:
+    assert found_in(planted.outputs[channel], planted.values) == []
+
+
+@pytest.mark.parametrize("channel", [one for one in CHANNELS if one != "temporary files"])
+def test_every_channel_was_really_read(planted: Planted, channel: str) -> None:
+    word = {
+        "logs": '"event": "healed"',
+        "Events": "DriftHealed",
+        "Applications": "AuthenticationFailed",
+        "metrics": "gitops_drift_corrected_total",
+        "the command": "Secret",
+        "processes": "gitops.render",
+    }[channel]
+    if channel == "Applications":
+        word = "renderKey"
+    assert word in planted.outputs[channel]
+
+
+def test_the_search_finds_every_spelling() -> None:
+    value = new_value()
+    for text in (
+        value,
+        json.dumps({"k": value}),
+        json.dumps(json.dumps({"k": value})),
+        repr(value),
+        base64.b64encode(value.encode()).decode(),
+        base64.b64encode(f"password={value}\n".encode()).decode(),
+        base64.b64encode(f"ada:{value}".encode()).decode(),
+    ):
+        assert found_in(f"before {text} after", {"it": value})
+    assert len(spellings(value)) > 5
+    assert found_in("nothing of that kind", {"it": value}) == []

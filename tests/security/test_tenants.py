@@ -1,0 +1,132 @@
+"""What an Application of a tenant can not do, whatever is in its repository."""
+
+from tests.support.cluster import Cluster
+from tests.support.controller import HOME, Controller
+from tests.support.manifests import config_map, secret, thing, to_yaml
+from tests.support.site import App, Site
+from tests.support.wait import stays, wait_for
+
+
+def tenant_app(site: Site, *objects: dict[str, object], **options: object) -> tuple[str, App]:
+    """A tenant that may do all with ConfigMaps of the site's namespace, and its Application."""
+    tenant = site.tenant("configmaps")
+    site.push_objects(*objects)
+    app = site.application(namespace=tenant, serviceAccountName="deployer", **options)  # type: ignore[arg-type]
+    return tenant, app
+
+
+def test_it_can_not_write_into_a_namespace_of_others(controller: Controller, site: Site) -> None:
+    victim = site.new_namespace("victim")
+    _, app = tenant_app(site, config_map("a", metadata={"namespace": victim}), config_map("own"))
+    app.wait_reason("Forbidden")
+    site.wait_data("own", {"key": "value"})
+    assert site.cluster.find("v1", "ConfigMap", victim, "a") is None
+
+
+def test_it_can_not_make_cluster_scoped_objects(controller: Controller, site: Site) -> None:
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    role = thing("rbac.authorization.k8s.io/v1", "ClusterRole", site.name, rules=rules)
+    namespace = thing("v1", "Namespace", f"{site.name}-more")
+    _, app = tenant_app(site, role, namespace)
+    app.wait_reason("Forbidden")
+    assert site.cluster.find("rbac.authorization.k8s.io/v1", "ClusterRole", "", site.name) is None
+    assert site.cluster.find("v1", "Namespace", "", f"{site.name}-more") is None
+
+
+def test_it_can_not_have_a_namespace_created(controller: Controller, site: Site) -> None:
+    _, app = tenant_app(
+        site, config_map("a"), destination=f"{site.name}-more", sync={"createNamespace": True}
+    )
+    app.wait_reason("Forbidden")
+    assert site.cluster.find("v1", "Namespace", "", f"{site.name}-more") is None
+
+
+def test_it_can_not_grant_itself_more_than_it_has(controller: Controller, site: Site) -> None:
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]
+    tenant, app = tenant_app(site, thing(f"{group}/v1", "Role", "more", rules=rules))
+    site.allow(tenant, "roles")
+    message = app.wait_reason("Forbidden")
+    wait_for(
+        lambda: "attempting to grant" in str((app.condition("Stalled") or {}).get("message")),
+        "it is refused for what it is",
+        state=lambda: message,
+    )
+    assert site.find("Role", "more", f"{group}/v1") is None
+
+
+def test_an_account_of_another_namespace_is_of_no_use(controller: Controller, site: Site) -> None:
+    site.tenant("configmaps")
+    other = site.new_namespace("other")
+    site.push_objects(config_map("a"))
+    app = site.application(namespace=other, serviceAccountName="deployer")
+    message = app.wait_reason("Forbidden")
+    assert f"system:serviceaccount:{other}:deployer" in message
+    assert site.data("a") is None
+
+
+def test_credentials_are_read_with_the_rights_of_its_account(
+    controller: Controller, cluster: Cluster, site: Site
+) -> None:
+    tenant = site.tenant("configmaps")
+    cluster.create(
+        {
+            **secret("git", {"username": "ada", "password": "secret-word"}),
+            "metadata": {"name": "git", "namespace": tenant},
+        }
+    )
+    private = site.new_repository("private", ("ada", "secret-word"))
+    private.push({"app/a.yaml": to_yaml(config_map("a"))})
+    app = site.application(
+        namespace=tenant,
+        serviceAccountName="deployer",
+        source={"repository": private.url, "credentials": {"secretName": "git"}},
+    )
+    message = app.wait_reason("Forbidden")
+    assert f"{tenant}/git" in message
+    assert site.data("a") is None
+
+
+def test_it_can_not_take_what_another_application_owns_whatever_its_policy(
+    controller: Controller, site: Site
+) -> None:
+    owner = site.synced(config_map("a", {"by": "owner"}))
+    tenant = site.tenant("configmaps")
+    attack = site.new_repository("attack")
+    attack.push({"app/a.yaml": to_yaml(config_map("a", {"by": "attacker"}))})
+    app = site.application(
+        "attack", repository=attack, namespace=tenant, serviceAccountName="deployer", sync={"adopt": "Always"}
+    )
+    message = app.wait_reason("OwnedByAnother")
+    assert f"{HOME}/{owner.name}" in message
+    assert site.data("a") == {"by": "owner"}
+
+
+def test_it_can_not_use_a_local_path_as_repository(controller: Controller, site: Site) -> None:
+    tenant = site.tenant("configmaps")
+    app = site.application(
+        namespace=tenant,
+        serviceAccountName="deployer",
+        source={"repository": f"file://{site.git_server.folder}/{site.repository.name}.git"},
+    )
+    app.wait_reason("InvalidRepository")
+    assert site.data("a") is None
+
+
+def test_a_forged_mark_deletes_nothing_of_others(
+    controller: Controller, cluster: Cluster, site: Site
+) -> None:
+    """Labels and annotations of a member, put onto somebody else's object, make no member of it."""
+    app = site.synced(config_map("a"), config_map("b"))
+    member = site.get("ConfigMap", "a")["metadata"]
+    victim = site.cluster.create(
+        config_map("victim", metadata={"namespace": site.namespace}) | {}, manager="somebody"
+    )
+    marks = {name: member[name] for name in ("labels", "annotations")}
+    cluster.patch(victim, {"metadata": marks}, manager="attacker")
+    app.wait_ready(site.push_objects(config_map("b")))
+    stays(lambda: site.data("victim") == {"key": "value"}, "the victim stays", seconds=1)
+    assert site.data("a") is None
+    app.delete()
+    app.wait_gone()
+    assert site.data("victim") == {"key": "value"}
