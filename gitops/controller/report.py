@@ -143,7 +143,8 @@ class Reporter:
             mark = (problem.reason, str(problem.key), problem.message)
             if mark in memory.events_sent:
                 continue
-            log.warning("problem", reason=problem.reason, problem=str(problem))
+            if not _is_fleeting(problem):
+                log.warning("problem", reason=problem.reason, problem=str(problem))
             if problem.reason is Reason.PRUNE_REFUSED:
                 self._metrics.prune_refused(done.owner.namespace, done.owner.name, problem.reason)
             if not _is_fleeting(problem):

@@ -40,7 +40,7 @@ class _Held:
 class Lease:
     """Acquires a Lease and keeps it. `lost` is called, from another thread, when it can't be kept."""
 
-    def __init__(self, access: Access, namespace: str, name: str, lost: Callable[[], None]) -> None:
+    def __init__(self, access: Access, namespace: str, name: str, lost: Callable[[], object]) -> None:
         self._access = access
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._namespace, self._name = namespace, name
