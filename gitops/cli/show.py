@@ -144,7 +144,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
         "new": shown.new,
         "revision": shown.place.revision,
         "steps": steps,
-        "refused": [{"reason": problem.reason, "message": str(problem)} for problem in refusals(shown)],
+        "refused": [{"reason": str(problem.reason), "message": str(problem)} for problem in refusals(shown)],
         "warnings": list(shown.warnings),
         "summary": summary(shown),
     }

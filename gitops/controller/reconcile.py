@@ -15,7 +15,8 @@ from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
-from gitops.controller.report import Pass, Reporter
+from gitops.controller.passes import Pass
+from gitops.controller.report import Reporter
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents

@@ -8,8 +8,8 @@ from gitops.api.group import RECONCILE_AT_ANNOTATION
 from gitops.controller.applications import AppKey, key_of, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.memory import Memory, Target
+from gitops.controller.passes import Pass
 from gitops.controller.rendering import Renders
-from gitops.controller.report import Pass
 from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceView
 from gitops.core.desired import place

@@ -14,7 +14,8 @@ from gitops.controller.events import Events
 from gitops.controller.gather import each
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
-from gitops.controller.report import Pass, Reporter
+from gitops.controller.passes import Pass
+from gitops.controller.report import Reporter
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Observed
 from gitops.core.model import ObjectKey

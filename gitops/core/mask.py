@@ -7,7 +7,8 @@ from gitops.core.diff import ABSENT, Change, Segment
 
 HIDDEN = "***"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_SECRET_FIELDS = frozenset({"data", "stringData"})
+# All others are hidden: a misspelt `data` holds what `data` should.
+_OPEN_FIELDS = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
 
 
 def is_secret(obj: Mapping[str, Any]) -> bool:
@@ -20,7 +21,7 @@ def masked(obj: Mapping[str, Any]) -> dict[str, Any]:
     shown = dict(obj)
     if not is_secret(obj):
         return shown
-    for name in _SECRET_FIELDS & shown.keys():
+    for name in shown.keys() - _OPEN_FIELDS:
         values = shown[name]
         shown[name] = dict.fromkeys(values, HIDDEN) if isinstance(values, Mapping) else HIDDEN
     metadata = dict(shown.get("metadata") or {})
@@ -40,7 +41,7 @@ def masked_change(change: Change, *, secret: bool) -> Change:
 
 
 def _is_hidden(path: tuple[Segment, ...]) -> bool:
-    return bool(path) and (path[0] in _SECRET_FIELDS or LAST_APPLIED in path)
+    return bool(path) and (path[0] not in _OPEN_FIELDS or LAST_APPLIED in path)
 
 
 def _hidden(value: Any, side: str) -> Any:

@@ -55,7 +55,6 @@ class Reason(StrEnum):
     FIELD_CONFLICT = "FieldConflict"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
-    DAMAGED_OWNERSHIP = "DamagedOwnership"
     UNREADABLE = "Unreadable"
     API_UNAVAILABLE = "APIUnavailable"
     CHANGED_MEANWHILE = "ChangedMeanwhile"
@@ -72,7 +71,6 @@ class Reason(StrEnum):
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     DEGRADED = "Degraded"
     SUSPENDED = "Suspended"
-    DRIFT = "Drift"
     DELETING = "Deleting"
     INTERNAL_ERROR = "InternalError"
 

@@ -189,11 +189,6 @@ _APPLYING = {
         "Set spec.sync.adopt to Unowned or Always, or delete the object.",
         Blame.SPEC,
     ),
-    Reason.DAMAGED_OWNERSHIP: Explanation(
-        "Somebody removed or changed the marks by which the object is known to be ours.",
-        "Nothing, if Git still has it: it is repaired. Else delete the object by hand if nobody needs it.",
-        Blame.CLUSTER,
-    ),
     Reason.UNREADABLE: Explanation(
         "The cluster's state could not be read, so that nothing that depends on it is decided.",
         "Look at the error that is named; it is tried again.",
@@ -255,10 +250,6 @@ _STATES = {
     Reason.SUSPENDED: Explanation(
         "Syncing is switched off by spec.suspend, or an object is paused by its own spec.",
         "Set spec.suspend to false to go on.",
-    ),
-    Reason.DRIFT: Explanation(
-        "Somebody changed what Git describes; it is being corrected.",
-        "Make the change in Git if it is meant.",
     ),
     Reason.DELETING: Explanation(
         "The Application is being deleted; its objects are deleted or released first.",

@@ -6,7 +6,6 @@ import secrets
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +45,7 @@ class ProcessWatch:
 
     texts: set[str] = field(default_factory=set)
     _root: int = 0
+    _parents: dict[int, int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -69,17 +69,19 @@ class ProcessWatch:
                         self.texts.add(text.replace("\0", "\n"))
             time.sleep(0.01)
 
-    def _family(self) -> Iterator[int]:
-        parents: dict[int, int] = {}
-        for folder in Path("/proc").glob("[0-9]*"):
+    def _family(self) -> list[int]:
+        """The processes that the root has started, directly or not; each new one is looked at once."""
+        pids = {int(folder.name) for folder in Path("/proc").glob("[0-9]*")}
+        for pid in sorted(pids - self._parents.keys()):
             with suppress(OSError, IndexError, ValueError):
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        for pid in parents:
-            ancestor = pid
-            while ancestor and ancestor != self._root:
-                ancestor = parents.get(ancestor, 0)
-            if ancestor == self._root:
-                yield pid
+                stat = Path(f"/proc/{pid}/stat").read_text()
+                self._parents[pid] = int(stat.rpartition(")")[2].split()[1])
+        return [pid for pid in pids if self._descends(pid)]
+
+    def _descends(self, pid: int) -> bool:
+        while pid and pid != self._root:
+            pid = self._parents.get(pid, 0)
+        return pid == self._root
 
 
 def texts_of(folder: Path) -> str:

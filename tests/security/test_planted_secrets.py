@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from gitops.local.gitserver import GitServer
 from tests.security.needles import ProcessWatch, found_in, new_value, spellings, texts_of
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, Obj
 from tests.support.command import Command
 from tests.support.controller import HOME, Controller
 from tests.support.manifests import config_map, secret, thing, to_yaml
@@ -79,64 +79,60 @@ class Story:
         return app
 
     def look(self, app: App) -> None:
-        """What the command says of it now."""
+        """All that the command says of it now."""
         name = f"{app.namespace}/{app.name}"
-        for arguments in (
-            ("diff", name),
-            ("diff", name, "-o", "json"),
-            ("diff", name, "-o", "yaml", "--thorough"),
-            ("status", name),
-            ("status", name, "-o", "json"),
-            ("render", self.site.repository.url, "--path", "app"),
-        ):
-            ran = self.command(*arguments)
-            assert "Traceback" not in ran.err
-            self.planted.note("the command", ran.out + ran.err)
+        self.ask("diff", name)
+        self.ask("diff", name, "-o", "json")
+        self.ask("diff", name, "-o", "yaml", "--thorough")
+        self.ask("status", name)
+        self.ask("render", self.site.repository.url, "--path", "app")
+
+    def ask(self, *arguments: str) -> None:
+        ran = self.command(*arguments)
+        assert "Traceback" not in ran.err, ran.err
+        self.planted.note("the command", ran.out + ran.err)
 
     def bad(self, app: App) -> None:
         """Secrets that the server or the renderer refuses, with values in what they complain about."""
-        planted, site = self.planted, self.site
-        value = planted.value
-        immutable = {**secret("fixed", {"k": value("immutable")}), "immutable": True}
-        app.wait_ready(site.push_objects(immutable))
-        empty = thing("v1", "Secret", "x")
-        cases = {
-            "not base64": to_yaml({**empty, "data": {"k": f"%%{value('not base64')}%%"}}),
-            "a list": to_yaml({**empty, "stringData": {"k": [value("a list")]}}),
-            "a map": to_yaml({**empty, "data": {"k": {"deep": value("a map")}}}),
-            "no object": to_yaml({**empty, "data": value("no object")}),
-            "an unknown field": to_yaml({**empty, "dta": {"k": value("an unknown field")}}),
-            "a wrong TLS type": to_yaml(
-                {**secret("x", {"tls.crt": value("a wrong TLS type")}), "type": "kubernetes.io/tls"}
+        site, value = self.site, self.planted.value
+        fixed = {**secret("fixed", {"k": value("immutable")}), "immutable": True}
+        app.wait_ready(site.push_objects(fixed))
+        tls, docker = "kubernetes.io/tls", "kubernetes.io/dockerconfigjson"
+        by_server = [
+            {**thing("v1", "Secret", "field"), "dta": {"k": value("an unknown field")}},
+            {**secret("tls", {"tls.crt": value("a wrong TLS type")}), "type": tls},
+            {**secret("docker", {".dockerconfigjson": value("a wrong docker type")}), "type": docker},
+            secret("key", {"bad key!": value("a bad key")}),
+            {**secret("fixed", {"k": value("changed though immutable")}), "immutable": True},
+        ]
+        site.push_objects(*by_server)
+        names = {one["metadata"]["name"] for one in by_server}
+        self.refused(
+            app, lambda problems: {(one.get("object") or {}).get("name") for one in problems} == names
+        )
+        by_renderer = {
+            "not base64": to_yaml(
+                {**thing("v1", "Secret", "x"), "data": {"k": f"%%{value('not base64')}%%"}}
             ),
-            "a wrong docker type": to_yaml(
-                {
-                    **secret("x", {".dockerconfigjson": value("a wrong docker type")}),
-                    "type": "kubernetes.io/dockerconfigjson",
-                }
-            ),
-            "a bad key": to_yaml(secret("x", {"bad key!": value("a bad key")})),
-            "changed though immutable": to_yaml(
-                {**secret("fixed", {"k": value("changed though immutable")}), "immutable": True}
-            ),
+            "a list": to_yaml({**thing("v1", "Secret", "x"), "stringData": {"k": [value("a list")]}}),
+            "a map": to_yaml({**thing("v1", "Secret", "x"), "data": {"k": {"deep": value("a map")}}}),
+            "no object": to_yaml({**thing("v1", "Secret", "x"), "data": value("no object")}),
             "broken YAML": f"kind: Secret\nstringData:\n  k: 'it is {value('broken YAML')}\n",
             "a key twice": "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData:\n"
             + f"  k: '{value('a key twice')}'\n" * 2,
             "no name": to_yaml({"apiVersion": "v1", "kind": "Secret", "stringData": {"k": value("no name")}}),
         }
-        for text in cases.values():
-            before = app.status["revision"]["attempted"]
-            sha = site.push(
-                {"app/objects.yaml": to_yaml(immutable) if "fixed" not in text else text, "app/x.yaml": text}
-            )
-            if "fixed" in text:
-                sha = site.push({"app/x.yaml": None})
-            app.wait(lambda status, before=before: status["revision"]["attempted"] != before, "it was tried")
-            app.wait(lambda status: status.get("problems"), "it is refused")
-            self.look(app)
-            assert sha
-        site.push({"app/x.yaml": None, "app/objects.yaml": to_yaml(immutable)})
-        app.wait_ready()
+        files = {f"app/x{number}.yaml": text for number, text in enumerate(by_renderer.values())}
+        site.push(files)
+        self.refused(
+            app, lambda problems: files.keys() == {one["where"].partition(":")[0] for one in problems}
+        )
+
+    def refused(self, app: App, fits: Callable[[list[Obj]], bool]) -> None:
+        """Wait for these problems, and let the command tell them too."""
+        app.wait(lambda status: fits(status.get("problems", [])), "it is refused")
+        for output in ("text", "json", "yaml"):
+            self.ask("diff", f"{app.namespace}/{app.name}", "-o", output)
 
     def credentials(self) -> None:
         """A wrong Git password, the right one, and one that is rotated."""

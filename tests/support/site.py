@@ -16,6 +16,7 @@ from tests.support.manifests import config_map, deployment, secret, service, thi
 from tests.support.wait import TIMEOUT, wait_for
 
 API = "gitops.dev/v1alpha1"
+_VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")  # "*" would hold escalate and bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +249,11 @@ class Site:
         return name
 
     def allow(self, tenant: str, *resources: str) -> None:
-        """Give the tenant's account all rights to these resources in the site's namespace."""
+        """Let the tenant's account read and write these resources in the site's namespace."""
         role = f"{tenant}-{'-'.join(resources)}"
         group = "rbac.authorization.k8s.io"
         groups = ["", "apps", "networking.k8s.io", group]
-        rules = [{"apiGroups": groups, "resources": list(resources), "verbs": ["*"]}]
+        rules = [{"apiGroups": groups, "resources": list(resources), "verbs": list(_VERBS)}]
         self.cluster.create(thing(f"{group}/v1", "Role", role, self.namespace, rules=rules))
         binding = {
             "roleRef": {"apiGroup": group, "kind": "Role", "name": role},

@@ -1,0 +1,38 @@
+"""A pass: what one reconcile of one Application collects on its way, for whoever tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitops.api.application import Application
+from gitops.controller.execute import Outcome
+from gitops.controller.memory import Target
+from gitops.core.identity import Owner
+from gitops.core.inventory import Observed
+from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.plan import Drift, Plan, Verb
+from gitops.core.problem import Problem
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass collects on its way."""
+
+    app: Application
+    owner: Owner
+    target: Target | None = None
+    problems: list[Problem] = field(default_factory=list)
+    stale: bool = False  # the target is not the newest revision, which can't be had or rendered
+    unreadable: Mapping[GroupKind, Problem] = field(default_factory=dict)
+    drifts: Mapping[ObjectKey, Drift] = field(default_factory=dict)
+    plan: Plan | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    heals: list[tuple[Drift, float | None]] = field(default_factory=list)
+    pruned: list[ObjectKey] = field(default_factory=list)
+    recreated: list[ObjectKey] = field(default_factory=list)
+    members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
+    waiting_prunes: int = 0
+    waits: str = ""
+
+    def counted(self, verb: Verb) -> int:
+        """How many steps of this verb were done."""
+        return sum(1 for one in self.outcomes if one.done and one.step.verb is verb)

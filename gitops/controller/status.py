@@ -1,0 +1,191 @@
+"""The status of an Application, computed from a pass: counts, what is waited for, conditions, problems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitops.api.status import (
+    Condition,
+    ConditionType,
+    ObjectReference,
+    Objects,
+    ProblemReport,
+    Revision,
+    Status,
+)
+from gitops.controller.memory import Memory
+from gitops.controller.passes import Pass
+from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge
+from gitops.core.fingerprint import fingerprint
+from gitops.core.health import HEALTHY, Health, HealthState
+from gitops.core.inventory import Membership
+from gitops.core.problem import Problem
+from gitops.git.mirror import CommitInfo
+from gitops.observe.metrics import ObjectState
+from gitops.observe.reasons import EXPLANATIONS
+
+_MOST_PROBLEMS = 20
+_NAMED_BLOCKERS = 3
+_SEVERITY = list(HealthState)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers of objects, and the worst of their healths."""
+
+    total: int
+    synced: int
+    healthy: int
+    drifted: int
+    worst: Health
+    states: Mapping[ObjectState, int]
+
+
+def unique(problems: list[Problem]) -> list[Problem]:
+    """Each problem once; those that need somebody first, then the passing ones, then notices."""
+    once = list(dict.fromkeys(problems))
+    return sorted(once, key=lambda one: (one.reason in NOTICES, is_passing(one)))
+
+
+def count(done: Pass) -> Counts:
+    """Count the desired objects by state; the worst health names the objects that block."""
+    wanted = done.target.wanted if done.target else {}
+    members = done.members
+    synced = healthy = drifted = missing = degraded = progressing = 0
+    worst, blockers = HEALTHY, []
+    failed = {problem.key for problem in failures(done.problems)}
+    healed = {drift.key for drift, _ in done.heals}
+    for key, one in wanted.items():
+        seen = members.get(key)
+        if seen is None or seen.membership(done.owner) is not Membership.MEMBER:
+            missing += 1
+            health = Health(HealthState.MISSING, "is not there")
+        else:
+            drift = done.drifts.get(key)
+            is_drifted = drift is not None and drift.acts and key not in healed
+            drifted += is_drifted
+            synced += seen.content == one.content and not is_drifted and key not in failed
+            health = seen.health
+        healthy += health.state in (HealthState.HEALTHY, HealthState.SUSPENDED)
+        degraded += health.state is HealthState.DEGRADED
+        progressing += health.state is HealthState.PROGRESSING
+        if health.state not in (HealthState.HEALTHY, HealthState.SUSPENDED):
+            blockers.append((health, key))
+            if _SEVERITY.index(health.state) > _SEVERITY.index(worst.state):
+                worst = Health(health.state, f"{key}: {health.message}")
+    if len(blockers) > 1:
+        names = "; ".join(f"{key}: {health.message}" for health, key in blockers[:_NAMED_BLOCKERS])
+        more = f"; and {len(blockers) - _NAMED_BLOCKERS} more" if len(blockers) > _NAMED_BLOCKERS else ""
+        worst = Health(worst.state, names + more)
+    states: dict[ObjectState, int] = {
+        "synced": synced,
+        "drifted": drifted,
+        "missing": missing,
+        "degraded": degraded,
+        "progressing": progressing,
+    }
+    return Counts(len(wanted), synced, healthy, drifted, worst, states)
+
+
+def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
+    """What the Application waits for, in words; empty when for nothing."""
+    if done.app.metadata.deletion_timestamp:
+        return f"{len(done.members)} objects are left"
+    if done.target is None:
+        return ""
+    unserved = [one.key for one in done.target.wanted.values() if one.unserved]
+    if unserved:
+        return f"waits until the definition of {unserved[0].group_kind} is served"
+    deleting = [
+        seen
+        for key, seen in done.members.items()
+        if seen.deleting
+        and key not in done.target.wanted
+        and seen.membership(done.owner) is not Membership.FOREIGN
+    ]
+    if deleting:
+        first = deleting[0]
+        blocks = f", blocked by the finalizers {', '.join(first.finalizers)}" if first.finalizers else ""
+        return f"waits until {len(deleting)} objects are gone: {first.key}{blocks}"
+    if counts.worst.state not in (HealthState.HEALTHY, HealthState.SUSPENDED):
+        prunes = f"; then {done.waiting_prunes} objects are pruned" if done.waiting_prunes else ""
+        unhealthy = counts.total - counts.healthy
+        return f"{unhealthy} of {counts.total} objects are not healthy: {counts.worst.message}{prunes}"
+    return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
+
+
+def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, now: datetime) -> Status:
+    """The status to write; after a pass that is not clean, fingerprint and applied revision stay."""
+    # What we wrote last counts, also before the watch has shown it to us.
+    app, before = done.app, memory.status or done.app.status
+    generation = app.metadata.generation
+    conditions = []
+    for one in judge(findings):
+        known = before.condition(ConditionType(one.type))
+        since = known.last_transition_time if known and known.status == one.status else now
+        conditions.append(
+            Condition(
+                type=one.type,
+                status=one.status,
+                observed_generation=generation,
+                last_transition_time=since,
+                reason=one.reason,
+                message=one.message,
+            )
+        )
+    clean = findings.settled and not failures(done.problems) and not counts.drifted
+    if app.spec.suspend:
+        return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
+    return Status(
+        observed_generation=generation,
+        conditions=tuple(conditions),
+        revision=_revision(done, before.revision, memory, clean=clean, now=now),
+        objects=Objects(
+            total=counts.total, synced=counts.synced, healthy=counts.healthy, drifted=counts.drifted
+        ),
+        problems=tuple(_reports(done.problems, before, now)),
+        # Written only after a clean sync, and from the digests in the replies to our own writes:
+        # a foreign edit must never become the baseline.
+        fingerprint=fingerprint({key: memory.baseline[key] for key in done.members if key in memory.baseline})
+        if clean
+        else before.fingerprint,
+        render_key=done.target.render.key if clean and done.target else before.render_key,
+    )
+
+
+def _revision(
+    done: Pass, before: Revision | None, memory: Memory, *, clean: bool, now: datetime
+) -> Revision | None:
+    attempted = memory.attempted or (before.attempted if before else None)
+    if done.target is None or not clean:
+        if before is None:
+            return Revision(attempted=attempted) if attempted else None
+        return before.model_copy(update={"attempted": attempted})
+    commit: CommitInfo = done.target.commit
+    if before and before.applied == commit.sha:
+        return before.model_copy(update={"attempted": commit.sha})
+    return Revision(
+        attempted=commit.sha, applied=commit.sha, committed_at=commit.committed_at, applied_at=now
+    )
+
+
+def _reports(problems: list[Problem], before: Status, now: datetime) -> list[ProblemReport]:
+    known = {(one.reason, one.object, one.message): one.since for one in before.problems}
+    reports = []
+    for problem in problems[:_MOST_PROBLEMS]:
+        key = problem.key
+        named = (
+            ObjectReference(group=key.group, kind=key.kind, namespace=key.namespace, name=key.name)
+            if key
+            else None
+        )
+        report = ProblemReport(
+            object=named,
+            reason=problem.reason,
+            message=problem.message,
+            where=problem.where,
+            advice=problem.advice or EXPLANATIONS[problem.reason].advice,
+        )
+        since = known.get((report.reason, report.object, report.message)) or now
+        reports.append(report.model_copy(update={"since": since}))
+    return reports
