@@ -118,13 +118,8 @@ def test_it_comes_back(controller: Controller, site: Site, case: str) -> None:
     app.wait_ready()
 
 
-TOGETHER = (
-    "the forced apply is refused: ours and theirs together are invalid, so their manager must be taken over"
-)
-
-
-@pytest.mark.xfail(strict=True, reason=TOGETHER)
 def test_a_value_that_became_a_reference_comes_back(controller: Controller, site: Site) -> None:
+    """Ours and theirs together are invalid, so a forced apply alone is refused: their manager is taken over."""
     site.synced(deployment("d"))
     reference = {"name": "ONE", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
     path = "/spec/template/spec/containers/0/env/0"
