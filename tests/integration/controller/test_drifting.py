@@ -119,7 +119,7 @@ def test_it_comes_back(controller: Controller, site: Site, case: str) -> None:
 
 
 def test_a_value_that_became_a_reference_comes_back(controller: Controller, site: Site) -> None:
-    """Ours and theirs together are invalid, so a forced apply alone is refused: their manager is taken over."""
+    """Ours beside theirs is invalid, so a forced apply alone is refused: their manager is taken over."""
     site.synced(deployment("d"))
     reference = {"name": "ONE", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
     path = "/spec/template/spec/containers/0/env/0"
