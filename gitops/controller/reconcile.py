@@ -41,6 +41,7 @@ log = logs.get("reconcile")
 # Objects whose definition isn't served yet: the watch on definitions tells; this is only a safety net.
 _DEFINITION_WAIT = 10.0
 _SOON = 0.1
+_UNTOLD = 2.0  # a status that the server didn't take is written by the next pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,10 @@ class Reconciler:
             return await self.teardown.step(app, self.client.as_account(account), memory)
         done = Pass(app, owner_of(app))
         if app.spec.suspend:
-            await self._suspended(done, memory)
-            return None
+            return await self._suspended(done, memory)
         if account is None and app.metadata.namespace != self.home:
             done.problems.append(_account_required())
-            await self.reporter.report(done, memory)
-            return None
+            return None if await self.reporter.report(done, memory) else _UNTOLD
         try:
             done.target = await self.targets.resolve(app, account, memory, done)
             if done.target:
@@ -83,17 +82,18 @@ class Reconciler:
             if error.problem.reason is Reason.CHANGED_MEANWHILE:
                 return _SOON  # the Application itself: its event is on the way
             done.problems.append(error.problem)
-        await self.reporter.report(done, memory)
-        return self._next(done, memory)
+        told = await self.reporter.report(done, memory)
+        again = self._next(done, memory)
+        return again if told else min(again or _UNTOLD, _UNTOLD)
 
     def _account(self, app: Application) -> Account | None:
         name = app.spec.service_account_name
         return Account(app.metadata.namespace, name) if name else None
 
-    async def _suspended(self, done: Pass, memory: Memory) -> None:
+    async def _suspended(self, done: Pass, memory: Memory) -> float | None:
         done.target = memory.target
         done.members = self.members.of(done.owner.applyset_id)
-        await self.reporter.report(done, memory)
+        return None if await self.reporter.report(done, memory) else _UNTOLD
 
     async def _sync(self, done: Pass, client: Client, memory: Memory) -> None:
         """The pass proper, towards a target that is there."""

@@ -33,8 +33,8 @@ class Reporter:
         self._events = events
         self._metrics = metrics
 
-    async def report(self, done: Pass, memory: Memory) -> None:
-        """Status, metrics, Events and log, from one set of findings."""
+    async def report(self, done: Pass, memory: Memory) -> bool:
+        """Status, metrics, Events and log, from one set of findings. False: the status wasn't taken."""
         now = datetime.now(UTC)
         done.problems = unique(done.problems + list(done.unreadable.values()))
         counts = count(done)
@@ -42,7 +42,7 @@ class Reporter:
         status = status_of(done, findings, counts, memory, now)
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
-        await self._write(done.app, status, memory)
+        return await self._write(done.app, status, memory)
 
     def _findings(self, done: Pass, counts: Counts, memory: Memory) -> Findings:
         app = done.app
@@ -158,11 +158,11 @@ class Reporter:
         self._metrics.conditions(namespace, name, {one.type: one.status for one in status.conditions})
         self._metrics.objects(namespace, name, counts.states)
 
-    async def _write(self, app: Application, status: Status, memory: Memory) -> None:
+    async def _write(self, app: Application, status: Status, memory: Memory) -> bool:
         document = status.to_json()
         before = (memory.status or app.status).to_json()
         if document == before:
-            return
+            return True
         # A merge patch keeps what it doesn't name: what is no longer there is said as null.
         patch = {"status": {**{name: None for name in before if name not in document}, **document}}
         key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, app.metadata.namespace, app.metadata.name)
@@ -178,6 +178,7 @@ class Reporter:
             memory.status = status
         elif reply.status != 404:
             log.warning("status not written", status=reply.status, error=reply.failure.get("message"))
+        return reply.ok or reply.status == 404
 
 
 _WORDS = {

@@ -17,7 +17,7 @@ from gitops.local.gitserver import GitServer
 from gitops.local.worktree import WorkTree
 from tests.bench.api import APPLY, Api
 from tests.bench.audit import Audit
-from tests.bench.process import ControllerProcess
+from tests.bench.process import ControllerProcess, cpu_seconds_of
 
 HOME = "gitops-system"
 USER = "gitops-under-test"  # the controller's name in the audit log
@@ -129,13 +129,16 @@ class Bed:
 
     def settle(self, seconds: float = 30.0) -> None:
         """Wait until the control plane is nearly idle: what it still does would be measured too."""
-        pids = list(self.control_plane.pids.values())
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            before = sum(map(_cpu_ticks, pids))
+            before = self.servers_cpu_seconds()
             time.sleep(0.5)
-            if sum(map(_cpu_ticks, pids)) - before <= 6:  # an eighth of a core
+            if self.servers_cpu_seconds() - before <= 0.06:  # an eighth of a core
                 return
+
+    def servers_cpu_seconds(self) -> float:
+        """CPU time of the control plane so far."""
+        return sum(map(cpu_seconds_of, self.control_plane.pids.values()))
 
     @staticmethod
     def wait(ready: Callable[[], bool], seconds: float, what: str) -> None:
@@ -145,8 +148,3 @@ class Bed:
             if time.monotonic() > end:
                 raise TimeoutError(f"waited {seconds:g} s for {what}")
             time.sleep(0.2)
-
-
-def _cpu_ticks(pid: int) -> int:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(words[11]) + int(words[12])

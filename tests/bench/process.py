@@ -72,16 +72,29 @@ class ControllerProcess:
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
+    def all_cpu_seconds(self) -> float:
+        """CPU time of the controller and whatever it has started, renders and Git included."""
+        return sum(cpu_seconds_of(pid) for pid in self._group())
+
     def memory(self) -> dict[str, float]:
         """MB of proportional set size (PSS) of the controller and its children, by command."""
-        group = [self.process.pid]
-        for pid in group:  # grows while it is read: children of children
-            group += _children(pid)
         sizes: dict[str, float] = {}
-        for pid in group:
+        for pid in self._group():
             name = "controller" if pid == self.process.pid else f"child {pid}"
             sizes[name] = _pss(pid)
         return sizes
+
+    def _group(self) -> list[int]:
+        group = [self.process.pid]
+        for pid in group:  # grows while it is read: children of children
+            group += _children(pid)
+        return group
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of a process and of those children that it has waited for."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> list[int]:

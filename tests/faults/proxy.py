@@ -51,6 +51,7 @@ class Proxy:
 
     def __init__(self, control_plane: ControlPlane, site: str, kill: Callable[[], None]) -> None:
         self.plan: Plan | None = None
+        self.refuse: Callable[[str, str], int] = lambda _method, _path: 0  # a status instead of an answer
         self.struck = 0
         self.points: list[Point] = []
         self.writes: list[Seen] = []
@@ -132,6 +133,8 @@ class Proxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         path = request.rel_url.path
+        if code := self.refuse(request.method, path):
+            return _failure(code, "ServiceUnavailable" if code == 503 else "Forbidden", f"no {path} now")
         if any(part in str(request.rel_url) + "/" for part in _UNSEEN):
             return await self._answer(request, body, None)
         if request.query.get("watch"):

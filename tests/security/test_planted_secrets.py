@@ -151,14 +151,16 @@ class Story:
         source = {"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}}
         app = site.application("private", source=source)
         app.wait_reason("AuthenticationFailed")
-        self.look(app)
+        self.ask("diff", f"{app.namespace}/{app.name}")
+        self.ask("status", f"{app.namespace}/{app.name}")
         self.cluster.patch(made, {"stringData": {"password": planted.value("Git password")}})
         app.wait_ready(sha)
         site.git_server.fail_with(private.name, 500)
         app.wait_reason("RepositoryUnreachable", "Reconciling")
         site.git_server.heal(private.name)
         app.wait_ready()
-        self.look(app)
+        self.ask("diff", f"{app.namespace}/{app.name}")
+        self.ask("status", f"{app.namespace}/{app.name}")
 
 
 @pytest.fixture(scope="module")

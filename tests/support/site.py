@@ -110,18 +110,20 @@ class App:
     def wait_ready(self, sha: str = "", timeout: float = TIMEOUT) -> Obj:
         """Ready, for the newest spec, at this commit if one is named."""
 
-        def is_ready() -> bool:
+        def ready_status() -> Obj | None:
             app = self.get()
-            status = app.get("status") or {}
+            status: Obj = app.get("status") or {}
             revision = status.get("revision") or {}
             conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
-            return (
+            is_ready = (
                 conditions.get("Ready") == "True"
                 and status.get("observedGeneration") == app["metadata"]["generation"]
                 and (not sha or revision.get("applied") == sha)
             )
+            return status if is_ready else None
 
-        return self.wait(lambda _: is_ready(), f"Ready at {sha[:7] or 'any revision'}", timeout)
+        what = f"{self.name}: Ready at {sha[:7] or 'any revision'}"
+        return wait_for(ready_status, what, timeout=timeout, state=lambda: self.status)
 
     def wait_reason(self, reason: str, kind: str = "Stalled", timeout: float = TIMEOUT) -> str:
         """Wait for a condition of this reason that is True (or False, for Ready); its message."""
