@@ -10,7 +10,7 @@ from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
-from gitops.core.model import ObjectKey, Rendered
+from gitops.core.model import GroupKind, ObjectKey, Rendered
 from gitops.core.plan import Wanted
 from gitops.core.problem import Problem
 from gitops.git.mirror import CommitInfo
@@ -27,6 +27,7 @@ class Target:
     commit: CommitInfo
     render: RenderMemory
     wanted: Mapping[ObjectKey, Wanted]
+    kinds: frozenset[GroupKind]  # of the wanted objects
     manifests: Manifests
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -50,6 +51,7 @@ class Target:
             commit,
             render,
             desired.wanted,
+            frozenset(key.group_kind for key in desired.wanted),
             ManifestStore(desired.manifests),
             desired.problems,
             rendered.warnings,

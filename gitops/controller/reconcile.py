@@ -114,15 +114,15 @@ class Reconciler:
 
     async def _narrow(self, done: Pass, target: Target) -> None:
         """Take kinds out of the ApplySet's list of which no object is left."""
-        used = {key.group_kind for key in (*target.wanted, *done.members)}
-        if not done.unreadable and all(one.done for one in done.outcomes):
-            listed = self.registry.kinds_of(done.app)
+        listed = self.registry.kinds_of(done.app)
+        if not done.unreadable and all(one.done for one in done.outcomes) and listed > target.kinds:
+            used = target.kinds | {key.group_kind for key in done.members}
             if listed > used:
-                await narrow(self.client, done.app, done.owner, used)
+                await narrow(self.client, done.app, done.owner, set(used))
 
     def _kinds(self, app: Application, target: Target) -> dict[GroupKind, Resource]:
         """The served types that the Application has, had or wants objects of."""
-        names = self.registry.kinds_of(app) | {key.group_kind for key in target.wanted}
+        names = self.registry.kinds_of(app) | target.kinds
         catalog = self.cluster.catalog
         return {kind: found for kind in names if (found := catalog.preferred(kind))}
 
