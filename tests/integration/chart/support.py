@@ -184,7 +184,7 @@ def requests_of(cluster: ControlPlane, user: str) -> list[Json]:
     """What the API server's audit log tells of a user, impersonated requests included."""
     assert cluster.audit_log is not None
     entries = [json.loads(line) for line in cluster.audit_log.read_text().splitlines()]
-    return [entry for entry in entries if entry["user"]["username"] == user]
+    return [entry for entry in entries if entry["user"].get("username") == user]
 
 
 def condition(cluster: ControlPlane, namespace: str, application: str, kind: str) -> Mapping[str, str]:
