@@ -1,7 +1,7 @@
 """From any state, whatever broke, the cluster reaches what Git says, and nothing else is touched.
 
 A learning run names every request and event of a scenario; each plan then breaks one of them.
-By default a seeded selection runs. `FAULT_PLANS=all` runs every plan, `FAULT_SEED=n` another
+By default a seeded selection runs. `--all-faults` runs every plan, `FAULT_SEED=n` another
 selection, `FAULT_PLAN='kill-after PATCH … #1'` exactly one.
 """
 
@@ -19,7 +19,6 @@ from tests.support.cluster import Cluster
 COUNT = int(os.environ.get("FAULT_COUNT", "8"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 ONE = os.environ.get("FAULT_PLAN", "")
-ALL = os.environ.get("FAULT_PLANS") == "all"
 
 
 @pytest.fixture(scope="module")
@@ -49,40 +48,34 @@ def check(
     assert struck == 1 or not plan.point.is_write or "applications" in plan.point.what, f"never came: {plan}"
 
 
-if ONE:
+def test_one_plan(cluster: Cluster, git_server: GitServer, tools: Mapping[str, Path], tmp_path: Path) -> None:
+    check(cluster, git_server, tmp_path, tools, Plan.parse(ONE))
 
-    def test_one_plan(
-        cluster: Cluster, git_server: GitServer, tools: Mapping[str, Path], tmp_path: Path
-    ) -> None:
-        check(cluster, git_server, tmp_path, tools, Plan.parse(ONE))
 
-elif ALL:
+def test_every_plan(
+    learned: list[Point],
+    cluster: Cluster,
+    git_server: GitServer,
+    tools: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    failures = []
+    for plan in all_plans(learned):
+        try:
+            check(cluster, git_server, tmp_path_factory.mktemp("plan"), tools, plan)
+        except AssertionError as error:
+            failures.append(f"{plan}: {error}")
+    assert not failures, "\n\n".join(failures)
 
-    def test_every_plan(
-        learned: list[Point],
-        cluster: Cluster,
-        git_server: GitServer,
-        tools: Mapping[str, Path],
-        tmp_path_factory: pytest.TempPathFactory,
-    ) -> None:
-        failures = []
-        for plan in all_plans(learned):
-            try:
-                check(cluster, git_server, tmp_path_factory.mktemp("plan"), tools, plan)
-            except AssertionError as error:
-                failures.append(f"{plan}: {error}")
-        assert not failures, "\n\n".join(failures)
 
-else:
-
-    @pytest.mark.parametrize("number", range(COUNT))
-    def test_a_fault_changes_nothing_in_the_end(
-        learned: list[Point],
-        cluster: Cluster,
-        git_server: GitServer,
-        tools: Mapping[str, Path],
-        tmp_path: Path,
-        number: int,
-    ) -> None:
-        plan = selection(all_plans(learned), COUNT, SEED)[number]
-        check(cluster, git_server, tmp_path, tools, plan)
+@pytest.mark.parametrize("number", range(COUNT))
+def test_a_fault_changes_nothing_in_the_end(
+    learned: list[Point],
+    cluster: Cluster,
+    git_server: GitServer,
+    tools: Mapping[str, Path],
+    tmp_path: Path,
+    number: int,
+) -> None:
+    plan = selection(all_plans(learned), COUNT, SEED)[number]
+    check(cluster, git_server, tmp_path, tools, plan)
