@@ -67,9 +67,9 @@ generate: setup
 
 lock: setup
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml -o requirements.lock
+	  --no-annotate pyproject.toml -o requirements.lock
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
+	  --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
