@@ -17,6 +17,16 @@ NAME_LIMIT = 53
 # On managed objects.
 APPLIED_ANNOTATION = f"{GROUP}/applied"
 PRUNE_ANNOTATION = f"{GROUP}/prune"
+WAVE_ANNOTATION = f"{GROUP}/wave"
+HOOK_ANNOTATION = f"{GROUP}/hook"
+HOOK_DELETE_ANNOTATION = f"{GROUP}/hook-delete"
+APPLY_ANNOTATION = f"{GROUP}/apply"
+FORCE_ANNOTATION = f"{GROUP}/force"
+IGNORE_HEALTH_ANNOTATION = f"{GROUP}/ignore-health"
+
+# On the objects of hooks, which are no members: whose they are, and which run made them.
+HOOK_OF_LABEL = f"{GROUP}/hook-of"  # the Application's ApplySet id
+HOOK_RUN_ANNOTATION = f"{GROUP}/hook-run"  # phase, run and name in the repository
 
 # On Applications.
 RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"

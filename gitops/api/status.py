@@ -145,6 +145,20 @@ class ProblemReport(StatusModel):
     since: Time | None = Field(default=None, description="When it was first seen.")
 
 
+class HookReport(StatusModel):
+    """What became of a hook in the newest sync; written before its object is deleted."""
+
+    phase: Word = Field(description="PreSync, Sync, PostSync, SyncFail, PreDelete or PostDelete.")
+    object: ObjectReference = Field(description="The hook as the repository names it.")
+    name: Word = Field(description="Name of the object of this run.")
+    run: Word = Field(description="The sync that it belongs to.")
+    attempt: Count = Field(default=1, description="How often it was tried in this sync.")
+    state: Word = Field(description="Pending, Running, Succeeded or Failed.")
+    message: Message = Field(default="", description="Why it failed, or what it waits for.")
+    started_at: Time | None = Field(default=None, description="When it was started.")
+    finished_at: Time | None = Field(default=None, description="When its end was seen.")
+
+
 class Status(StatusModel):
     """What was found and done."""
 
@@ -176,6 +190,16 @@ class Status(StatusModel):
             "Digest of everything that the applied render read. A newer commit with the same key changed "
             "nothing of this Application."
         ),
+    )
+
+    contents: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="Digest over all objects and hooks of the last sync that was completed.",
+    )
+    hooks: Annotated[tuple[HookReport, ...], Field(max_length=200)] = Field(
+        default=(),
+        description="What became of the hooks of the newest sync. At most 200.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
     def condition(self, type_: ConditionType) -> Condition | None:

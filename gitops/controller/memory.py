@@ -8,16 +8,21 @@ from gitops.controller.execute import Manifests
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
+from gitops.core.health import HealthState
+from gitops.core.hook_annotations import HookPhase
+from gitops.core.hooks import HookResult, WantedHook
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
 from gitops.core.plan import Wanted
 from gitops.core.problem import Problem
+from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import Trigger
 
 # A change of generation alone (an autoscaler, a mutating webhook) earns one dry run per object and minute.
 _RECHECK = 60.0
+_PAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,10 @@ class Target:
     catalog_id: int  # which catalog it was placed by
     namespace: str  # the destination that it was placed in
     rendered: Rendered | None  # kept only while objects wait for their definitions
+    hooks: tuple[WantedHook, ...] = ()
+    left_alone: frozenset[ObjectKey] = frozenset()
+    contents: str = ""  # digest over all that is wanted
+    order: Order = PLAIN_ORDER
 
     @classmethod
     def of(
@@ -58,6 +67,10 @@ class Target:
             catalog_id,
             namespace,
             rendered if unplaced else None,
+            desired.hooks,
+            desired.left_alone,
+            desired.contents,
+            desired.order,
         )
 
 
@@ -74,6 +87,16 @@ class Memory:
     attempted: str = ""  # the newest commit that was tried
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False
+    past: list[Target] = field(default_factory=list)  # applied before, in part or whole; newest first
+    past_looked_for: bool = False
+    hook_results: dict[tuple[HookPhase, ObjectKey], HookResult] = field(default_factory=dict)
+    hooks_loaded: bool = False
+    retry_hooks: bool = False  # somebody asked for another attempt
+    failed_run: str = ""  # the sync that can't go on: its hooks for that are due
+    told_failed: set[str] = field(default_factory=set)
+    steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
+    present: set[ObjectKey] = field(default_factory=set)  # there without being ours: all that was asked for
+    holding: bool = False  # something waits for the health of something else
     suspects: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
     due_suspects: set[ObjectKey] = field(default_factory=set)
     seen_drift: dict[ObjectKey, float] = field(default_factory=dict)  # when the foreign write was seen
@@ -87,6 +110,14 @@ class Memory:
     settled: bool = False  # the last pass found everything as Git wants it
     applied_at: float | None = None  # when it was applied, until it is healthy
     trigger: Trigger = "start"
+
+    def aim(self, target: Target) -> None:
+        """Work towards this from now on; what was aimed at before may be what objects still carry."""
+        last = self.target
+        if last is not None and last.contents != target.contents:
+            self.steps_seen.clear()
+            self.past = [last, *(one for one in self.past if one.contents != target.contents)][:_PAST]
+        self.target = target
 
     def wrote(self, seen: Observed) -> None:
         """A write of ours was answered: this is what "in sync" looks like."""
@@ -110,7 +141,11 @@ class Memory:
             self.due_suspects.add(after.key)
             return True
         if before.health != after.health:
-            self.progress_at = now
+            # What flaps between two states makes no progress, and neither does what gets worse.
+            step = hash((after.key, after.health))
+            if after.health.state is not HealthState.DEGRADED and step not in self.steps_seen:
+                self.steps_seen.add(step)
+                self.progress_at = now
             return True
         return before.deleting != after.deleting
 

@@ -1,11 +1,12 @@
 """A pass: what one reconcile of one Application collects on its way, for whoever tells of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from gitops.api.application import Application
 from gitops.controller.execute import Outcome
 from gitops.controller.memory import Target
+from gitops.controller.progress import Towards
 from gitops.core.identity import Owner
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind, ObjectKey
@@ -32,6 +33,10 @@ class Pass:
     members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
     waiting_prunes: int = 0
     waits: str = ""
+    towards: Towards | None = None
+    deployed: bool = False  # exactly this was applied as a whole before
+    run: str = ""  # of the hooks
+    present: Collection[ObjectKey] = ()  # there without being ours, which is all that was asked for
 
     def counted(self, verb: Verb) -> int:
         """How many steps of this verb were done."""

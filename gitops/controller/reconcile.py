@@ -13,25 +13,30 @@ from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
+from gitops.controller.hook_objects import HookObjects
+from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
+from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
 from gitops.core.conditions import failures
+from gitops.core.directives import ApplyMode, PruneMode
 from gitops.core.fingerprint import unmoved
-from gitops.core.health import HealthState
+from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
-from gitops.core.inventory import Inventory, Observed
+from gitops.core.inventory import Inventory, Live, Observed
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problems_of, to_dry_run, to_look_at
-from gitops.core.problem import Blame, GitopsError, Problem, Reason
-from gitops.core.prune import PruneLimit, PruneMode, PrunePolicy
+from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
+from gitops.core.prune import PruneLimit, PrunePolicy
 from gitops.core.resources import Resource
 from gitops.core.verdict import Turn, judge
+from gitops.core.waves import prunable, unsettled
 from gitops.kube.client import Account, Client
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics
@@ -55,6 +60,7 @@ class Reconciler:
     targets: Targets
     reporter: Reporter
     teardown: Teardown
+    hook_objects: HookObjects
     metrics: Metrics
     slots: asyncio.Semaphore  # how many may talk to the API server at once
     home: str  # the controller's own namespace, where no service account is required
@@ -82,8 +88,11 @@ class Reconciler:
             if error.problem.reason is Reason.CHANGED_MEANWHILE:
                 return _SOON  # the Application itself: its event is on the way
             done.problems.append(error.problem)
+        recorded = (memory.status or app.status).hooks
         told = await self.reporter.report(done, memory)
         again = self._next(done, memory)
+        if memory.status and memory.status.hooks != recorded:
+            again = 0.0  # what is recorded may be deleted now
         return again if told else min(again or _UNTOLD, _UNTOLD)
 
     def _account(self, app: Application) -> Account | None:
@@ -102,15 +111,54 @@ class Reconciler:
         kinds = self._kinds(done.app, target)
         done.unreadable = await self.members.ensure(kinds.values())
         await claim(self.client, done.app, done.owner, set(kinds))
-        situation = await self._observe(done, client, memory, target)
+        runner, heading = await self._towards(done, client, memory, target)
+        situation = await self._observe(done, client, memory, target, heading)
         began = time.monotonic()
         decided = plan(situation)
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
         done.problems += problems_of(decided)
         await self._act(done, client, memory, situation, decided)
+        await self._run_hooks(done, memory, runner, decided)
         done.members = self.members.of(done.owner.applyset_id)
         await self._narrow(done, target)
+
+    async def _towards(
+        self, done: Pass, client: Client, memory: Memory, target: Target
+    ) -> tuple[HookRunner, Towards]:
+        """How far the sync is: what to work towards in this pass."""
+        runner = HookRunner(client, self.cluster.catalog, self.hook_objects, done.owner, memory, target)
+        run = done.run = begin_run(done.app, memory, target)
+        done.present = memory.present
+        done.deployed = is_deployed(memory.status or done.app.status, target)
+        if not done.deployed and target.hooks and not await runner.take_in():
+            raise fail(
+                Reason.UNREADABLE,
+                "the objects of hooks can't be watched now",
+                Blame.CLUSTER,
+                advice="it is tried again",
+            )
+        if done.deployed:
+            memory.past.clear()
+        elif not target.order.plain:
+            await self.targets.applied_before(done.app, self._account(done.app), memory)
+        members = self.members.of(done.owner.applyset_id)
+        sync = syncing(done.app, done.owner, memory, target, members, run)
+        done.towards = towards(sync, target, memory, deployed=done.deployed)
+        done.problems += [failed_problem(one) for one in done.towards.gate.failed]
+        return runner, done.towards
+
+    async def _run_hooks(self, done: Pass, memory: Memory, runner: HookRunner, decided: Plan) -> None:
+        """Start the hooks that are due. Those after a sync wait for its deletions, too."""
+        heading = done.towards
+        if heading is None or not (heading.gate.start or memory.hook_results):
+            return
+        began = (memory.status or done.app.status).hooks
+        await runner.clean_up((result.phase, result.key, result.state) for result in map(result_of, began))
+        if heading.gate.applied and (decided.acts or not all(one.done for one in done.outcomes)):
+            return
+        if not self._superseded(done.app)():
+            done.problems += await runner.start(heading.gate.start)
 
     async def _narrow(self, done: Pass, target: Target) -> None:
         """Take kinds out of the ApplySet's list of which no object is left."""
@@ -126,24 +174,34 @@ class Reconciler:
         catalog = self.cluster.catalog
         return {kind: found for kind in names if (found := catalog.preferred(kind))}
 
-    async def _observe(self, done: Pass, client: Client, memory: Memory, target: Target) -> Situation:
+    async def _observe(
+        self, done: Pass, client: Client, memory: Memory, target: Target, heading: Towards
+    ) -> Situation:
         owner, catalog = done.owner, self.cluster.catalog
         members = self.members.of(owner.applyset_id)
         self._load_baseline(done, memory)
         inventory = Inventory(members, unreadable=done.unreadable)
-        looks = await look_at(client, catalog, to_look_at(target.wanted, owner, inventory), target.wanted)
+        unseen = to_look_at(heading.wanted, owner, inventory, memory.present)
+        looks = await look_at(client, catalog, unseen, heading.wanted)
+        memory.present |= {
+            key
+            for key, look in looks.items()
+            if isinstance(look, Live) and heading.wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
+        }
         situation = Situation(
             owner=owner,
-            wanted=target.wanted,
+            wanted=heading.wanted,
             inventory=Inventory(members, looks, done.unreadable),
             parents=Parents(self.registry.applysets(), await dead_releases(client, looks.values())),
             policy=policy_of(done.app, target.commit.sha),
             baseline=memory.baseline,
             unplannable=target.problems,
             suspects=frozenset(memory.due_suspects),
+            desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
+            present=memory.present,
         )
         keys = to_dry_run(situation)
-        drifts = await self._dry_run(keys, client, memory, target, owner) if keys else {}
+        drifts = await self._dry_run(keys, client, memory, heading, owner) if keys else {}
         for drift in drifts.values():
             if drift.paths and drift.key in memory.seen_drift:
                 self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
@@ -160,7 +218,7 @@ class Reconciler:
             memory.baseline[key] = digests[key]
 
     async def _dry_run(
-        self, keys: list[ObjectKey], client: Client, memory: Memory, target: Target, owner: Owner
+        self, keys: list[ObjectKey], client: Client, memory: Memory, target: Towards, owner: Owner
     ) -> dict[ObjectKey, Drift]:
         catalog = self.cluster.catalog
         members = self.members.of(owner.applyset_id)
@@ -184,14 +242,14 @@ class Reconciler:
     async def _act(
         self, done: Pass, client: Client, memory: Memory, situation: Situation, decided: Plan
     ) -> None:
-        target = done.target
-        assert target is not None  # noqa: S101
+        heading = done.towards
+        assert heading is not None  # noqa: S101
         task = Task(
             client=client,
             catalog=self.cluster.catalog,
             owner=done.owner,
-            wanted=target.wanted,
-            manifests=target.manifests,
+            wanted=heading.wanted,
+            manifests=heading.manifests,
             looks=situation.inventory.looks,
             prune=situation.policy.prune,
             force_adoption=situation.policy.adopt is AdoptPolicy.ALWAYS,
@@ -264,25 +322,24 @@ class Reconciler:
         self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan
     ) -> None:
         """Delete what left Git, once everything that is desired is there and healthy."""
-        steps = [step for step in decided.prunes if step.acts]
+        acting = [step for step in decided.prunes if step.acts]
         memory.prunes_wait = False
-        if not steps:
+        if not acting or done.target is None:
             return
         members = self.members.of(done.owner.applyset_id)
         done.members = members
-        unhealthy = [
-            key
-            for key in situation.wanted
-            if key not in members
-            or members[key].health.state not in (HealthState.HEALTHY, HealthState.SUSPENDED)
-        ]
-        unsettled = not all(outcome.done for outcome in done.outcomes) or failures(done.problems)
-        if unhealthy or unsettled or done.stale:
-            memory.prunes_wait = True
-            done.waiting_prunes = len(steps)
+        sync = syncing(done.app, done.owner, memory, done.target, members, "")
+        unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
+        unfinished = not all(outcome.done for outcome in done.outcomes) or failures(done.problems)
+        if unhealthy or unfinished or done.stale:
+            memory.prunes_wait = memory.holding = True
+            done.waiting_prunes = len(acting)
             return
+        leaving = [seen for key, seen in members.items() if key not in situation.desired]
+        steps = prunable(acting, leaving)
+        done.waiting_prunes = len(acting) - len(steps)
         began = time.monotonic()
-        desired_uids = frozenset(members[key].uid for key in situation.wanted if key in members)
+        desired_uids = frozenset(members[key].uid for key in situation.desired if key in members)
         outcomes = await carry_out_prunes(task, steps, desired_uids)
         self.metrics.phase("prune", time.monotonic() - began)
         for outcome in outcomes:
@@ -300,6 +357,8 @@ class Reconciler:
         now = time.monotonic()
         if any(outcome.turn is Turn.AGAIN for outcome in done.outcomes):
             return _SOON
+        if done.target and self._sync_goes_on(done, memory):
+            return 0.0
         if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
             return _DEFINITION_WAIT
         if failures(done.problems):
@@ -310,6 +369,17 @@ class Reconciler:
             left = memory.progress_at + done.app.spec.sync.progress_deadline_seconds - now
             return max(left, 1.0) if left > 0 else None
         return None
+
+    @staticmethod
+    def _sync_goes_on(done: Pass, memory: Memory) -> bool:
+        """Whether this pass itself may have opened the way for the next wave, hook or deletion."""
+        heading = done.towards
+        if heading is None or (heading.gate.finished and not done.waiting_prunes):
+            return False
+        if memory.failed_run == done.run and done.run not in memory.told_failed:
+            memory.told_failed = {done.run}
+            return True
+        return any(one.done for one in done.outcomes)
 
 
 def policy_of(app: Application, sha: str) -> Policy:

@@ -12,7 +12,7 @@ from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.status import Counts, count, status_of, unique, waits_for
-from gitops.core.conditions import Findings, failures
+from gitops.core.conditions import Findings, failures, is_stalled
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
@@ -52,12 +52,13 @@ class Reporter:
             and counts.synced == counts.total
             and not any(one.unserved for one in done.target.wanted.values())
             and all(one.done for one in done.outcomes)
+            and (done.towards is None or done.towards.gate.finished)
         )
         done.waits = waits_for(done, counts, settled=settled)
         if memory.progress_at == 0.0:
             memory.progress_at = time.monotonic()
         idle = time.monotonic() - memory.progress_at
-        return Findings(
+        findings = Findings(
             problems=tuple(done.problems),
             settled=settled,
             health=counts.worst,
@@ -67,6 +68,9 @@ class Reporter:
             deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
         )
+        if done.run and not done.deployed and is_stalled(findings):
+            memory.failed_run = done.run
+        return findings
 
     def _announce(self, done: Pass, memory: Memory, findings: Findings) -> None:
         app = done.app

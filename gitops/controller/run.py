@@ -13,6 +13,7 @@ from typing import Any
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
+from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
@@ -40,6 +41,7 @@ _AT_ONCE = 8  # Applications that talk to the API server; others may wait for Gi
 _SHUTDOWN = 8.0
 _LONGEST_PASS = 600.0
 _CALM = 0.2  # status churn of many objects becomes one pass
+_EAGER = 0.02  # the same where a wave, a hook or a deletion waits for that very health
 _TIDY = 3600.0
 
 
@@ -136,6 +138,7 @@ class Controller:
             self._source_changed,
             self._source_confirmed,
         )
+        self._hook_objects = HookObjects(client, self._hook_changed)
         self._secrets = Secrets(client, self._secret_changed)
         self._events = Events(client, socket.gethostname())
         reporter = Reporter(client, self._events, metrics)
@@ -152,6 +155,7 @@ class Controller:
             teardown=Teardown(
                 client, self._cluster, self._members, reporter, self._events, settings.namespace
             ),
+            hook_objects=self._hook_objects,
             metrics=metrics,
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
@@ -179,7 +183,14 @@ class Controller:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_SHUTDOWN)
-        for part in (self._events, self._members, self._secrets, self._sources, self._cluster):
+        for part in (
+            self._events,
+            self._members,
+            self._hook_objects,
+            self._secrets,
+            self._sources,
+            self._cluster,
+        ):
             await part.close()
         if process:
             await process.stop()
@@ -296,6 +307,11 @@ class Controller:
             if memory and memory.target and memory.target.rendered is not None:
                 self._queue.add((app.metadata.namespace, app.metadata.name))
 
+    def _hook_changed(self, set_id: str) -> None:
+        key = self._registry.by_set(set_id)
+        if key:
+            self._queue.add(key)
+
     def _noticed(self, set_id: str, before: Observed | None, after: Observed | None) -> None:
         key = self._registry.by_set(set_id)
         app = self._registry.get(key) if key else None
@@ -306,4 +322,4 @@ class Controller:
             self._queue.add(key, _CALM)
         elif memory.noticed(owner_of(app), before, after, time.monotonic()):
             health_only = before is not None and after is not None and before.digest == after.digest
-            self._queue.add(key, _CALM if health_only else 0.0)
+            self._queue.add(key, (_EAGER if memory.holding else _CALM) if health_only else 0.0)

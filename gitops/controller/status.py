@@ -15,7 +15,9 @@ from gitops.api.status import (
 )
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
+from gitops.controller.progress import report_of
 from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge
+from gitops.core.directives import ApplyMode
 from gitops.core.fingerprint import fingerprint
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.inventory import Membership
@@ -57,15 +59,20 @@ def count(done: Pass) -> Counts:
     healed = {drift.key for drift, _ in done.heals}
     for key, one in wanted.items():
         seen = members.get(key)
-        if seen is None or seen.membership(done.owner) is not Membership.MEMBER:
+        only_once = one.directives.apply is ApplyMode.IF_NOT_PRESENT
+        if only_once and key in done.present and seen is None:
+            synced += 1
+            health = HEALTHY
+        elif seen is None or seen.membership(done.owner) is not Membership.MEMBER:
             missing += 1
             health = Health(HealthState.MISSING, "is not there")
         else:
             drift = done.drifts.get(key)
             is_drifted = drift is not None and drift.acts and key not in healed
             drifted += is_drifted
-            synced += seen.content == one.content and not is_drifted and key not in failed
-            health = seen.health
+            is_current = seen.content == one.content or only_once
+            synced += is_current and not is_drifted and key not in failed
+            health = HEALTHY if one.directives.ignore_health else seen.health
         healthy += health.state in (HealthState.HEALTHY, HealthState.SUSPENDED)
         degraded += health.state is HealthState.DEGRADED
         progressing += health.state is HealthState.PROGRESSING
@@ -93,6 +100,9 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
         return f"{len(done.members)} objects are left"
     if done.target is None:
         return ""
+    heading = done.towards
+    if heading and heading.gate.waits:
+        return heading.gate.waits
     unserved = [one.key for one in done.target.wanted.values() if one.unserved]
     if unserved:
         return f"waits until the definition of {unserved[0].group_kind} is served"
@@ -150,6 +160,10 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         if clean
         else before.fingerprint,
         render_key=done.target.render.key if clean and done.target else before.render_key,
+        contents=done.target.contents if clean and done.target else before.contents,
+        hooks=tuple(report_of(one) for one in memory.hook_results.values())
+        if memory.hooks_loaded
+        else before.hooks,
     )
 
 

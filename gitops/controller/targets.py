@@ -17,8 +17,11 @@ from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.revision import Chosen
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import Account
+from gitops.observe import logs
 from gitops.observe.metrics import Metrics
 from gitops.render.errors import RenderError
+
+log = logs.get("targets")
 
 
 class Targets:
@@ -53,7 +56,8 @@ class Targets:
             self._metrics.phase("resolve", time.monotonic() - began)
             self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
             memory.attempted = chosen.sha
-            memory.target = await self._target(app, view, chosen, memory)
+            memory.aim(await self._target(app, view, chosen, memory))
+            assert memory.target is not None  # noqa: S101 (for the type checker)
             # A commit elsewhere in the repository is not this Application's: it writes no status.
             memory.attempted = memory.target.commit.sha
         except RenderError as error:
@@ -89,6 +93,7 @@ class Targets:
         if before is None or before == value:
             return False
         memory.trigger = "manual"
+        memory.retry_hooks = True
         return True
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
@@ -176,6 +181,27 @@ class Targets:
             memory.target = await self._target(app, view, Chosen("", applied), memory)
         except GitopsError:
             return  # reported already: what is new can't be had, and what was is no more
+
+    async def applied_before(self, app: Application, account: Account | None, memory: Memory) -> None:
+        """After a start amid a sync: what was applied before, for objects whose turn has not come.
+
+        If it can't be had any more, these are not healed till their turn comes.
+        """
+        applied = app.status.revision.applied if app.status.revision else None
+        target = memory.target
+        if memory.past_looked_for or memory.past or target is None or not applied:
+            return
+        memory.past_looked_for = True
+        try:
+            view = await self._view(app, account)
+            tree, commit = await view.fetch(Chosen("", applied))
+            rendered, render = await self._renders.render(app, tree, self._cluster.target, target.render)
+        except GitopsError as error:
+            log.warning("what was applied before can't be rendered", commit=applied, error=str(error))
+            return
+        catalog = self._cluster.catalog
+        desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+        memory.past = [Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)]
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

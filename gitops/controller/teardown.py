@@ -16,12 +16,13 @@ from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.report import Reporter
+from gitops.core.directives import PruneMode
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Observed
 from gitops.core.model import ObjectKey
 from gitops.core.order import CONFIRMED_KINDS, stage_of
 from gitops.core.problem import Blame, Problem, Reason
-from gitops.core.prune import Candidate, PruneMode, PrunePolicy, refusal
+from gitops.core.prune import Candidate, PrunePolicy, refusal
 from gitops.core.verdict import judge
 from gitops.kube import objects
 from gitops.kube.client import MERGE_PATCH, METADATA, Account, Client
@@ -196,9 +197,11 @@ def _is_ours(seen: Observed, owner: Owner) -> bool:
 
 def _is_kept(seen: Observed, owner: Owner, policy: PrunePolicy) -> bool:
     """Kinds whose default is Confirm, and whatever a guard protects: released, never deleted."""
-    if seen.prune == PruneMode.ENABLED:
+    if seen.directives.keep_on_deletion:
+        return True
+    if seen.directives.prune is PruneMode.ENABLED:
         return refusal(Candidate(seen, owner, ()), policy) is not None
-    if seen.key.group_kind in CONFIRMED_KINDS or seen.prune == PruneMode.CONFIRM:
+    if seen.key.group_kind in CONFIRMED_KINDS or seen.directives.prune is PruneMode.CONFIRM:
         return True
     return refusal(Candidate(seen, owner, ()), policy) is not None
 

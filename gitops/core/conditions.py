@@ -123,6 +123,11 @@ def _stalled(findings: Findings) -> Judgement | None:
     return None
 
 
+def is_stalled(findings: Findings) -> bool:
+    """Whether nothing goes on until somebody acts."""
+    return not findings.suspended and _stalled(findings) is not None
+
+
 def _reconciling(findings: Findings) -> Judgement | None:
     failed = failures(findings.problems)
     if failed:

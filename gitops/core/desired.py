@@ -10,23 +10,33 @@ from typing import Any, TypeAlias
 import orjson
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
-from gitops.core.identity import Owner
+from gitops.core.directives import PLAIN, ApplyMode, Directives, read
+from gitops.core.hooks import WantedHook
+from gitops.core.identity import Owner, digest
 from gitops.core.model import GroupKind, Manifest, ObjectKey, Rendered
 from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import Catalog, Resource
+from gitops.core.waves import PLAIN_ORDER, Order, order_of
 
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a render wants of one cluster. `problems` are objects that have no place in it."""
+    """What a render wants of one cluster. `problems` are objects that have no place in it.
+
+    `left_alone` are neither applied nor pruned; `contents` is a digest over all that is wanted.
+    """
 
     wanted: Mapping[ObjectKey, Wanted]
-    manifests: Mapping[ObjectKey, Manifest]
+    manifests: Mapping[ObjectKey, Manifest]  # the hooks' too
     problems: tuple[Problem, ...] = ()
+    hooks: tuple[WantedHook, ...] = ()
+    left_alone: frozenset[ObjectKey] = frozenset()
+    contents: str = ""
+    order: Order = PLAIN_ORDER
 
     @property
     def waits_for_definitions(self) -> bool:
@@ -43,6 +53,8 @@ def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) ->
     wanted: dict[ObjectKey, Wanted] = {}
     manifests: dict[ObjectKey, Manifest] = {}
     problems: list[Problem] = []
+    hooks: list[WantedHook] = []
+    alone: set[ObjectKey] = set()
     for manifest in rendered.manifests:
         resource = catalog.at_version(manifest.api_version, manifest.kind)
         namespaced = resource.namespaced if resource else coming.get((manifest.api_version, manifest.kind))
@@ -58,13 +70,52 @@ def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) ->
             (manifest.namespace or namespace) if namespaced else "",
             manifest.name,
         )
-        if key in wanted:
-            problems.append(_duplicate(key, manifest, wanted[key]))
+        if key in manifests:
+            problems.append(_duplicate(key, manifest, manifests[key].origin))
+            continue
+        directives = _directives(manifest)
+        if directives.apply is ApplyMode.IGNORE:
+            alone.add(key)
             continue
         content = owner.content_of(manifest.body)
-        wanted[key] = Wanted(key, manifest.api_version, content, manifest.origin, unserved=resource is None)
         manifests[key] = manifest
-    return Desired(wanted, manifests, tuple(problems))
+        if directives.hook:
+            hooks.append(_hook(key, manifest, content, directives))
+            continue
+        wanted[key] = Wanted(
+            key, manifest.api_version, content, manifest.origin, directives, unserved=resource is None
+        )
+    contents = _contents(wanted.values(), hooks)
+    order = order_of(wanted, hooks)
+    problems += order.blocked.values()
+    return Desired(wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order)
+
+
+def _directives(manifest: Manifest) -> Directives:
+    """Only few objects have annotations that ask for something: the others' metadata is not parsed."""
+    if b'"annotations"' not in manifest.metadata:
+        return PLAIN
+    annotations = orjson.loads(manifest.metadata).get("annotations") or {}
+    return read(annotations).directives
+
+
+def _hook(key: ObjectKey, manifest: Manifest, content: str, directives: Directives) -> WantedHook:
+    assert directives.hook is not None  # noqa: S101 (for the type checker; the caller has just looked)
+    return WantedHook(
+        key,
+        manifest.api_version,
+        content,
+        manifest.origin,
+        directives.wave,
+        directives.hook,
+        generated=b'"generateName"' in manifest.metadata,
+    )
+
+
+def _contents(wanted: Iterable[Wanted], hooks: Iterable[WantedHook]) -> str:
+    lines = [f"{one.key} {one.content}" for one in wanted]
+    lines += [f"{one.key} {one.content}" for one in hooks]
+    return digest("\n".join(sorted(lines)).encode())
 
 
 def _definitions(manifests: Iterable[Manifest]) -> Iterable[tuple[tuple[str, str], bool]]:
@@ -116,10 +167,10 @@ def _unplaced(manifest: Manifest) -> ObjectKey:
     return ObjectKey(manifest.group, manifest.kind, manifest.namespace, manifest.name)
 
 
-def _duplicate(key: ObjectKey, manifest: Manifest, first: Wanted) -> Problem:
+def _duplicate(key: ObjectKey, manifest: Manifest, first: str) -> Problem:
     return Problem(
         Reason.DUPLICATE_OBJECT,
-        f"is defined twice: in {first.origin} and in {manifest.origin}",
+        f"is defined twice: in {first} and in {manifest.origin}",
         Blame.REPOSITORY,
         manifest.origin,
         "remove one of them",

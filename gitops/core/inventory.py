@@ -6,7 +6,8 @@ from enum import StrEnum
 from sys import intern
 from typing import Any, TypeAlias
 
-from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, PRUNE_ANNOTATION
+from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.core.directives import PLAIN, Directives, of_live
 from gitops.core.fields import Entry, apply_entry, our_entries, ownership_digest
 from gitops.core.health import HEALTHY, Health
 from gitops.core.identity import Owner, application_of, applyset_id, identity
@@ -38,7 +39,7 @@ class Observed:
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()  # uids of ownerReferences
-    prune: str = ""  # the annotation's value
+    directives: Directives = PLAIN  # of its annotations
     health: Health = HEALTHY
     genuine: bool = False  # the identity is right for the Application that `manager` names
 
@@ -82,7 +83,7 @@ def observe(
         deleting=deletion is not None,
         finalizers=tuple(metadata.get("finalizers") or ()) if deletion else (),
         owners=tuple(ref["uid"] for ref in metadata.get("ownerReferences") or ()),
-        prune=annotations.get(PRUNE_ANNOTATION, ""),
+        directives=of_live(annotations),
         health=health,
         genuine=application is not None and mark == identity(*application, key),
     )

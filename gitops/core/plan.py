@@ -1,11 +1,12 @@
 """The plan: what a sync does to each object, in which order, and why. Pure and level-triggered."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitops.api.group import APPROVE_ANNOTATION
 from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
+from gitops.core.directives import PLAIN, ApplyMode, Directives
 from gitops.core.identity import Owner, digest
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
 from gitops.core.model import ObjectKey
@@ -35,7 +36,7 @@ class Wanted:
     api_version: str
     content: str
     origin: str
-    wave: int = 0
+    directives: Directives = PLAIN
     unserved: bool = False  # its kind comes with this very render
 
 
@@ -72,7 +73,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that planning looks at. `baseline` holds the ownership digests known to be in sync."""
+    """All that planning looks at. `baseline` holds the ownership digests known to be in sync.
+
+    `desired` are all objects that the revision wants, also those whose turn to be applied has not come
+    and those that are to be left alone; empty when they are the wanted ones.
+    """
 
     owner: Owner
     wanted: Mapping[ObjectKey, Wanted]
@@ -83,6 +88,8 @@ class Situation:
     drifts: Mapping[ObjectKey, Drift] = field(default_factory=dict)
     unplannable: tuple[Problem, ...] = ()  # desired objects that have no place in this cluster
     suspects: frozenset[ObjectKey] = frozenset()  # in sync by their digest, but to be dry-run all the same
+    desired: Collection[ObjectKey] = ()
+    present: Collection[ObjectKey] = ()  # there without being ours, which is all that IfNotPresent asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +144,21 @@ class Plan:
             yield tuple(group)
 
 
-def to_look_at(wanted: Mapping[ObjectKey, Wanted], owner: Owner, inventory: Inventory) -> list[ObjectKey]:
-    """Desired objects of which the watches know too little: not seen, damaged, or a copy."""
+def to_look_at(
+    wanted: Mapping[ObjectKey, Wanted],
+    owner: Owner,
+    inventory: Inventory,
+    present: Collection[ObjectKey] = (),
+) -> list[ObjectKey]:
+    """Desired objects of which the watches know too little: not seen, damaged, or a copy.
+
+    What is made only once is not looked at again when it was `present`.
+    """
     return [
         key
-        for key in wanted
-        if not (seen := inventory.members.get(key)) or seen.membership(owner) is not Membership.MEMBER
+        for key, one in wanted.items()
+        if (not (seen := inventory.members.get(key)) or seen.membership(owner) is not Membership.MEMBER)
+        and not (one.directives.apply is ApplyMode.IF_NOT_PRESENT and (seen or key in present))
     ]
 
 
@@ -152,7 +168,7 @@ def to_dry_run(situation: Situation) -> list[ObjectKey]:
     baseline, suspects = situation.baseline, situation.suspects
     for key, wanted in situation.wanted.items():
         seen = _member(situation, key)
-        if not seen or seen.deleting or seen.content != wanted.content:
+        if not seen or seen.deleting or seen.content != wanted.content or _only_once(wanted):
             continue
         if baseline.get(key) != seen.digest or (suspects and key in suspects):
             found.append(key)
@@ -182,7 +198,18 @@ def _member(situation: Situation, key: ObjectKey) -> Observed | None:
     return seen if seen.membership(situation.owner) is Membership.MEMBER else None
 
 
+def _is_there(situation: Situation, key: ObjectKey) -> bool:
+    look = situation.inventory.looks.get(key)
+    return isinstance(look, Live) or key in situation.inventory.members or key in situation.present
+
+
+def _only_once(wanted: Wanted) -> bool:
+    return wanted.directives.apply is ApplyMode.IF_NOT_PRESENT
+
+
 def _step_for(situation: Situation, wanted: Wanted) -> Step | None:
+    if _only_once(wanted) and _is_there(situation, wanted.key):
+        return None
     member = _member(situation, wanted.key)
     if member:
         return _step_for_member(situation, wanted, member)
@@ -207,7 +234,7 @@ def _step(wanted: Wanted, verb: Verb, why: str, seen: Observed | None = None, **
         verb,
         wanted.key,
         why,
-        wanted.wave,
+        wanted.directives.wave,
         stage_of(wanted.key.group_kind),
         wanted.content,
         seen.uid if seen else "",
@@ -256,29 +283,28 @@ def _step_for_stranger(situation: Situation, wanted: Wanted, live: Live) -> Step
 
 def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
     members = situation.inventory.members
+    wanted = situation.desired or situation.wanted
     # A desired object that couldn't be placed (its kind is unknown now) is still desired.
     unplaced = {problem.key for problem in situation.unplannable if problem.key}
     names = {(key.group, key.kind, key.name) for key in unplaced}
     leaving = [
         seen
         for key, seen in members.items()
-        if key not in situation.wanted and (key.group, key.kind, key.name) not in names and not seen.deleting
+        if key not in wanted and (key.group, key.kind, key.name) not in names and not seen.deleting
     ]
-    if not leaving and (situation.wanted or unplaced):
+    if not leaving and (wanted or unplaced):
         return (), ()
-    desired_uids = {members[key].uid for key in situation.wanted if key in members}
+    desired_uids = {members[key].uid for key in wanted if key in members}
     looks = situation.inventory.looks
-    desired_uids.update(
-        look.observed.uid for key in situation.wanted if isinstance(look := looks.get(key), Live)
-    )
+    desired_uids.update(look.observed.uid for key in wanted if isinstance(look := looks.get(key), Live))
     steps = [
         _prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune)
         for seen in leaving
     ]
-    steps.sort(key=lambda step: (-step.stage, *_words(step.key)))
+    steps.sort(key=lambda step: (-step.wave, -step.stage, *_words(step.key)))
     deletions = sum(step.acts for step in steps)
     ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]
-    desired = {*situation.wanted, *unplaced}
+    desired = {*wanted, *unplaced}
     whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
     if whole:
         steps = [_kept(step, whole) if step.acts else step for step in steps]
@@ -305,7 +331,8 @@ def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
         Verb.DELETE,
         seen.key,
         "left Git",
-        stage=stage,
+        seen.directives.wave,
+        stage,
         uid=seen.uid,
         resource_version=seen.resource_version,
     )

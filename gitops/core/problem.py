@@ -59,6 +59,9 @@ class Reason(StrEnum):
     API_UNAVAILABLE = "APIUnavailable"
     CHANGED_MEANWHILE = "ChangedMeanwhile"
     WAITING = "Waiting"
+    DEPENDENCY_CYCLE = "DependencyCycle"
+    DEPENDENCY_NOT_FOUND = "DependencyNotFound"
+    HOOK_FAILED = "HookFailed"
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
     # pruning
     PRUNE_REFUSED = "PruneRefused"

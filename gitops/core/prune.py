@@ -2,23 +2,15 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeAlias
 
 from gitops.api.group import APPROVE_ANNOTATION, PRUNE_ANNOTATION
+from gitops.core.directives import PruneMode
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import ObjectKey
 from gitops.core.order import CONFIRMED_KINDS
 from gitops.core.problem import Blame, Problem, Reason
-
-
-class PruneMode(StrEnum):
-    """`spec.sync.prune`, and the values of the annotation."""
-
-    ENABLED = "Enabled"
-    CONFIRM = "Confirm"
-    DISABLED = "Disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,7 @@ def unless_kept(candidate: Candidate, policy: PrunePolicy) -> Refusal | None:
     if mode is PruneMode.ENABLED:
         return None
     if mode is PruneMode.DISABLED:
-        asked_for = candidate.observed.prune == PruneMode.DISABLED
+        asked_for = candidate.observed.directives.prune is PruneMode.DISABLED
         advice = "" if asked_for else "delete it by hand, or set sync.prune to Enabled"
         return _refuse(candidate, "left Git and is kept, as pruning is disabled", advice, silent=asked_for)
     if policy.approved:
@@ -118,8 +110,8 @@ def unless_kept(candidate: Candidate, policy: PrunePolicy) -> Refusal | None:
 
 
 def _mode(observed: Observed, policy: PrunePolicy) -> PruneMode:
-    if observed.prune in PruneMode.__members__.values():
-        return PruneMode(observed.prune)
+    if observed.directives.prune is not None:
+        return observed.directives.prune
     if policy.mode is PruneMode.ENABLED and observed.key.group_kind in CONFIRMED_KINDS:
         return PruneMode.CONFIRM
     return policy.mode

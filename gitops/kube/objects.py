@@ -145,6 +145,17 @@ async def delete(client: Client, resource: Resource, observed: Observed) -> Repl
     )
 
 
+async def delete_exactly(client: Client, resource: Resource, key: ObjectKey, uid: str) -> Reply:
+    """Delete the object with this uid in whatever state; it is gone when its dependents are."""
+    options = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": uid},
+    }
+    return await client.request("DELETE", resource.path(key), orjson.dumps(options), label=resource.plural)
+
+
 def unknown_kind(key: ObjectKey, api_version: str, served: list[str], origin: str) -> Problem:
     """The problem of a desired object whose type isn't served."""
     versions = f"; it is served as {', '.join(served)}" if served else ""

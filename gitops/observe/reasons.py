@@ -208,6 +208,20 @@ _APPLYING = {
         "It waits for something that comes first: an earlier wave, a dependency, a CustomResourceDefinition.",
         "Look at what is named as being waited for.",
     ),
+    Reason.DEPENDENCY_CYCLE: Explanation(
+        "Objects or Applications depend on each other in a circle, which is printed; or an object depends on "
+        "one of a later wave.",
+        "Remove one of the dependencies.",
+    ),
+    Reason.DEPENDENCY_NOT_FOUND: Explanation(
+        "Something that is depended on isn't there.",
+        "Add it, or correct the dependency.",
+    ),
+    Reason.HOOK_FAILED: Explanation(
+        "A hook failed, so the sync doesn't go on; container, reason and exit code are said where known.",
+        "Look at the hook's logs; correct it, or annotate the Application with a new gitops.dev/reconcile-at "
+        "to run it again.",
+    ),
     Reason.SERVICE_ACCOUNT_REQUIRED: Explanation(
         "Outside the controller's namespace an Application must name the account as which it acts.",
         "Set spec.serviceAccountName to a ServiceAccount of the Application's namespace.",

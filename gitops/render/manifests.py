@@ -1,4 +1,4 @@
-"""From parsed documents to manifests: lists expanded, hooks left out, canonical bytes, all errors."""
+"""From parsed documents to manifests: lists expanded, canonical bytes, all errors."""
 
 import base64
 import binascii
@@ -7,6 +7,9 @@ from typing import cast
 
 import orjson
 
+from gitops.core.directives import Reading, read
+from gitops.core.hook_annotations import DirectiveError
+from gitops.core.identity import digest
 from gitops.core.model import Json, Manifest, Rendered
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
 from gitops.render.associative import duplicate_items
@@ -22,10 +25,6 @@ _SERVER_OWNED = frozenset(
 )
 _WARN_WHEN_SET = ("uid", "resourceVersion")
 _LOCAL_CONFIG = "config.kubernetes.io/local-config"
-_HOOK_ANNOTATIONS = ("argocd.argoproj.io/hook", "helm.sh/hook")
-# `helm test` is run by people; crd-install is Helm 2's way to say "an ordinary CRD".
-_HELM_TESTS = frozenset(("test", "test-success", "test-failure"))
-_NO_HOOK = frozenset(("crd-install",))
 
 
 class Collector:
@@ -71,11 +70,16 @@ class Collector:
         metadata = _metadata(body, origin)
         annotations = _texts(metadata, "annotations", origin)
         labels = _texts(metadata, "labels", origin)
-        if str(annotations.get(_LOCAL_CONFIG, "")).lower() == "true" or self._is_hook(
-            body, annotations, origin
-        ):
+        if str(annotations.get(_LOCAL_CONFIG, "")).lower() == "true":
             return
+        reading = _directives(body, annotations, origin)
+        if reading.directives.skip:
+            return
+        for warning in reading.warnings:
+            self.warn(f"{origin}: {_title(body)}: {warning}")
         _refuse_reserved(labels, annotations, origin)
+        if reading.directives.hook and not metadata.get("name") and metadata.get("generateName"):
+            metadata = _named_by_content(body, metadata)
         manifest = self._manifest(body, metadata, origin)
         key = (manifest.group, manifest.kind, manifest.namespace, manifest.name)
         if key in self._places:
@@ -89,17 +93,6 @@ class Collector:
         for duplicate in duplicate_items(manifest.group, manifest.kind, body):
             self.report(_invalid(f"{_title(body)}: {duplicate} is given twice", origin).problem)
         self._manifests.append(manifest)
-
-    def _is_hook(self, body: Mapping[str, Json], annotations: Mapping[str, Json], origin: str) -> bool:
-        for name in _HOOK_ANNOTATIONS:
-            events = {event.strip() for event in str(annotations.get(name) or "").split(",")} - {""}
-            if not events or events <= _NO_HOOK:
-                continue
-            if not events <= _HELM_TESTS:
-                what = f"{name}: {annotations[name]}"
-                self.warn(f"{origin}: {_title(body)} is a hook ({what}); hooks are not run, it is left out")
-            return True
-        return False
 
     def _manifest(self, body: Mapping[str, Json], metadata: Mapping[str, Json], origin: str) -> Manifest:
         name, namespace = metadata.get("name"), metadata.get("namespace")
@@ -192,6 +185,22 @@ def _metadata(body: Mapping[str, Json], origin: str) -> Mapping[str, Json]:
     if not isinstance(metadata, dict):
         raise _invalid(f"metadata of {_title(body)} must be a mapping", origin)
     return metadata
+
+
+def _directives(body: Mapping[str, Json], annotations: Mapping[str, Json], origin: str) -> Reading:
+    try:
+        return read({name: value for name, value in annotations.items() if isinstance(value, str)})
+    except DirectiveError as error:
+        raise _invalid(f"{_title(body)}: {error}", origin) from error
+
+
+def _named_by_content(body: Mapping[str, Json], metadata: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A hook may leave its name to the server; ours is known before, so that it never runs twice."""
+    try:
+        content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        content = b""  # refused with its reason when the manifest is written
+    return {**metadata, "name": f"{metadata['generateName']}{digest(content)[:8]}"}
 
 
 def _texts(metadata: Mapping[str, Json], field: str, origin: str) -> Mapping[str, Json]:

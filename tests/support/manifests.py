@@ -87,3 +87,30 @@ def crd(kind: str, group: str, scope: str = "Namespaced") -> Obj:
             "versions": [version],
         },
     )
+
+
+def annotated(obj: Obj, **annotations: str) -> Obj:
+    """A copy with annotations of ours: `annotated(obj, wave="1")` sets gitops.dev/wave."""
+    named = {f"gitops.dev/{name.replace('_', '-')}": value for name, value in annotations.items()}
+    metadata = obj["metadata"]
+    return {
+        **obj,
+        "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **named}},
+    }
+
+
+def running(name: str, fate: str = "", replicas: int = 1) -> Obj:
+    """A Deployment with Pods, which meet the fate that the local control plane simulates."""
+    obj = deployment(name, replicas=replicas)
+    if fate:
+        obj["spec"]["template"]["metadata"]["annotations"] = {"gitops.dev/simulate": fate}
+    return obj
+
+
+def job(name: str, fate: str = "", **spec: Any) -> Obj:
+    """A Job whose Pod ends by itself within seconds, or meets the simulated fate."""
+    template: Obj = {
+        "metadata": {"annotations": {"gitops.dev/simulate": fate} if fate else {}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "work", "image": "work:1"}]},
+    }
+    return thing("batch/v1", "Job", name, spec={"backoffLimit": 0, "template": template, **spec})

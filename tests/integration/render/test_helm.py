@@ -90,7 +90,7 @@ async def test_the_targets_version_and_apis_are_what_the_chart_sees(render: Call
     assert data(await render(files, helm=options)) == {"web": {"a": "v1.31.5-true"}}
 
 
-async def test_hooks_are_warned_of_and_tests_are_not(render: Callable[..., Any]) -> None:
+async def test_hooks_are_rendered_and_tests_are_not(render: Callable[..., Any]) -> None:
     def hook(name: str, event: str) -> str:
         return config_map(name).replace("\ndata:", f"\n  annotations: {{helm.sh/hook: {event}}}\ndata:")
 
@@ -102,9 +102,8 @@ async def test_hooks_are_warned_of_and_tests_are_not(render: Callable[..., Any])
             "app/templates/tests/t.yaml": hook("t", "test"),
         }
     )
-    assert [each.name for each in done.rendered.manifests] == ["a"]
-    (warning,) = done.rendered.warnings
-    assert warning.startswith("app/templates/migrate.yaml: ConfigMap migrate is a hook")
+    assert sorted(each.name for each in done.rendered.manifests) == ["a", "migrate"]
+    assert done.rendered.warnings == ()
 
 
 async def test_a_dependency_that_is_not_vendored_comes_with_advice(failure: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops.core.adoption import AdoptPolicy
+from gitops.core.directives import Directives, PruneMode
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Inventory, Membership, Unreadable
 from gitops.core.model import ObjectKey
@@ -23,7 +24,7 @@ from gitops.core.plan import (
     to_look_at,
 )
 from gitops.core.problem import Blame, Problem, Reason
-from gitops.core.prune import PruneLimit, PruneMode, PrunePolicy
+from gitops.core.prune import PruneLimit, PrunePolicy
 from tests.unit.core.support import (
     CAFE,
     SHOP,
@@ -197,7 +198,7 @@ def test_steps_go_by_wave_then_by_kind_then_by_name() -> None:
         wanted(key("d", "Deployment", "apps")),
         wanted(key("i", "Ingress", "networking.k8s.io")),
         wanted(key("v", "ValidatingWebhookConfiguration", "admissionregistration.k8s.io", "")),
-        wanted(key("late"), wave=1),
+        wanted(key("late"), directives=Directives(wave=1)),
     ]
     found = plan(situation(reversed(order), looks={one.key: Absent() for one in order}))
     assert [step.key for step in found.steps] == [one.key for one in order]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from gitops.api.group import PRUNE_ANNOTATION
+from gitops.core.directives import PruneMode, of_live
 from gitops.core.inventory import Observed
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Reason
@@ -12,7 +14,6 @@ from gitops.core.prune import (
     GUARDS,
     Candidate,
     PruneLimit,
-    PruneMode,
     PrunePolicy,
     refusal,
     refused_as_a_whole,
@@ -86,7 +87,7 @@ CONFIRMED = [
 def test_what_holds_other_peoples_things_waits_for_a_confirmation(at: ObjectKey) -> None:
     assert kept(member(at)) is Reason.PRUNE_UNCONFIRMED
     assert kept(member(at), PrunePolicy(approved=True)) is None
-    assert kept(replace(member(at), prune="Enabled")) is None
+    assert kept(replace(member(at), directives=of_live({PRUNE_ANNOTATION: "Enabled"}))) is None
 
 
 CONFIG_MAP, CLAIM = A, CONFIRMED[3]
@@ -114,8 +115,11 @@ def test_the_annotation_wins_over_the_policy_and_that_over_the_kinds_default(
     mode: PruneMode, annotation: str, approved: bool, config_map: Reason | None, claim: Reason | None
 ) -> None:
     policy = PrunePolicy(mode, approved=approved)
-    assert kept(replace(member(CONFIG_MAP), prune=annotation), policy) == config_map
-    assert kept(replace(member(CLAIM), prune=annotation), policy) == claim
+    assert (
+        kept(replace(member(CONFIG_MAP), directives=of_live({PRUNE_ANNOTATION: annotation})), policy)
+        == config_map
+    )
+    assert kept(replace(member(CLAIM), directives=of_live({PRUNE_ANNOTATION: annotation})), policy) == claim
 
 
 def test_an_approval_does_not_open_the_other_guards() -> None:

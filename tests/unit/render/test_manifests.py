@@ -149,16 +149,33 @@ def test_an_invalid_manifest_is_refused_with_what_is_wrong(body: Any, said: str)
     assert said in text
 
 
-def test_hooks_are_left_out_with_a_warning_and_helm_tests_silently() -> None:
+def test_hooks_stay_and_helm_tests_go_silently() -> None:
     hook = config_map("migrate", annotations={"helm.sh/hook": "pre-install,pre-upgrade"})
     argo = config_map("notify", annotations={"argocd.argoproj.io/hook": "PostSync"})
     test = config_map("test", annotations={"helm.sh/hook": "test"})
     crd = config_map("crd", annotations={"helm.sh/hook": "crd-install"})
     rendered = collect(hook, argo, test, crd)
-    assert [each.name for each in rendered.manifests] == ["crd"]
-    assert len(rendered.warnings) == 2
-    assert "ConfigMap migrate is a hook" in rendered.warnings[0]
-    assert "ConfigMap notify is a hook" in rendered.warnings[1]
+    assert [each.name for each in rendered.manifests] == ["migrate", "notify", "crd"]
+    assert rendered.warnings == ()
+
+
+def test_a_hook_without_a_name_gets_one_from_its_content() -> None:
+    hook = config_map("x", annotations={"gitops.dev/hook": "PreSync"})
+    del hook["metadata"]["name"]
+    hook["metadata"]["generateName"] = "migrate-"
+    (once,), (again,) = collect(hook).manifests, collect(hook).manifests
+    assert once.name == again.name
+    assert once.name.startswith("migrate-")
+
+
+def test_a_bad_annotation_of_ours_is_an_error_with_its_place() -> None:
+    with pytest.raises(RenderError, match=r"gitops.dev/wave is 'first'; expected: a whole number"):
+        collect(config_map("x", annotations={"gitops.dev/wave": "first"}))
+
+
+def test_an_annotation_of_others_that_cannot_be_honoured_is_a_warning() -> None:
+    rendered = collect(config_map("x", annotations={"argocd.argoproj.io/sync-options": "Replace=true"}))
+    assert "Replace=true" in rendered.warnings[0]
 
 
 def test_local_configuration_of_tools_is_dropped() -> None:

@@ -1,0 +1,135 @@
+"""How far a sync is: its run, its hooks' results, what may be deployed now, and what is healed to before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gitops.api.application import Application
+from gitops.api.status import HookReport, ObjectReference, Status
+from gitops.controller.execute import Manifests
+from gitops.controller.memory import Memory, Target
+from gitops.core.hook_annotations import HookPhase, Occasion
+from gitops.core.hooks import HookResult, HookState, again, run_id
+from gitops.core.identity import Owner
+from gitops.core.inventory import Observed
+from gitops.core.model import Manifest, ObjectKey
+from gitops.core.plan import Wanted
+from gitops.core.waves import OPEN, Gate, Syncing, effective, gate
+
+
+@dataclass(frozen=True, slots=True)
+class Towards:
+    """What a pass brings the cluster to: of some objects a render from before."""
+
+    wanted: Mapping[ObjectKey, Wanted]
+    manifests: Manifests
+    gate: Gate = OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class _Layered:
+    """The manifests of a target, of some keys those of targets before it."""
+
+    target: Target
+    earlier: Mapping[ObjectKey, Target] = field(default_factory=dict)
+
+    def __getitem__(self, key: ObjectKey) -> Manifest:
+        return self.earlier.get(key, self.target).manifests[key]
+
+
+def is_deployed(status: Status, target: Target) -> bool:
+    """Whether exactly this was once applied as a whole: from then on there is only healing."""
+    if status.contents:
+        return status.contents == target.contents
+    return bool(status.render_key) and status.render_key == target.render.key
+
+
+def begin_run(app: Application, memory: Memory, target: Target) -> str:
+    """The run that the target belongs to; results of another run are forgotten."""
+    if not memory.hooks_loaded:
+        memory.hooks_loaded = True
+        memory.hook_results = {(one.phase, one.base): one for one in map(result_of, app.status.hooks)}
+    run = run_id(target.contents, target.commit.sha, memory.hook_results.values())
+    if any(one.run != run for one in memory.hook_results.values()):
+        memory.hook_results = {}
+        run = run_id(target.contents, target.commit.sha, ())
+    if memory.retry_hooks:
+        memory.hook_results = again(memory.hook_results)
+        memory.failed_run = ""
+    memory.retry_hooks = False
+    return run
+
+
+def syncing(
+    app: Application,
+    owner: Owner,
+    memory: Memory,
+    target: Target,
+    members: Mapping[ObjectKey, Observed],
+    run: str,
+) -> Syncing:
+    """Everything that decides how far a sync may go."""
+    first = not (app.status.revision and app.status.revision.applied)
+    return Syncing(
+        owner=owner,
+        wanted=target.wanted,
+        order=target.order,
+        hooks=target.hooks,
+        members=members,
+        present=memory.present,
+        run=run,
+        occasion=Occasion.INSTALL if first else Occasion.UPGRADE,
+        results=memory.hook_results,
+        failing=memory.failed_run == run,
+    )
+
+
+def towards(sync: Syncing, target: Target, memory: Memory, *, deployed: bool) -> Towards:
+    """What to work towards now."""
+    if deployed or target.order.plain:
+        memory.holding = False
+        return Towards(target.wanted, target.manifests)
+    now = gate(sync)
+    memory.holding = bool(now.waits)
+    if not now.held:
+        return Towards(target.wanted, target.manifests, now)
+    wanted, earlier = effective(sync, now.held, [one.wanted for one in memory.past])
+    manifests = _Layered(target, {key: memory.past[number] for key, number in earlier.items()})
+    return Towards(wanted, manifests, now)
+
+
+def result_of(report: HookReport) -> HookResult:
+    """A result as the status kept it."""
+    at = report.object
+    base = ObjectKey(at.group, at.kind, at.namespace, at.name)
+    return HookResult(
+        HookPhase(report.phase),
+        ObjectKey(at.group, at.kind, at.namespace, report.name),
+        base,
+        report.run,
+        HookState(report.state),
+        report.attempt,
+        report.message,
+        report.started_at.timestamp() if report.started_at else 0.0,
+        report.finished_at.timestamp() if report.finished_at else 0.0,
+    )
+
+
+def report_of(result: HookResult) -> HookReport:
+    """A result as the status keeps it."""
+    base = result.base
+    return HookReport(
+        phase=result.phase,
+        object=ObjectReference(group=base.group, kind=base.kind, namespace=base.namespace, name=base.name),
+        name=result.key.name,
+        run=result.run,
+        attempt=result.attempt,
+        state=result.state,
+        message=result.message,
+        started_at=_moment(result.started),
+        finished_at=_moment(result.finished),
+    )
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
