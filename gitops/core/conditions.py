@@ -118,7 +118,7 @@ def _stalled(findings: Findings) -> Judgement | None:
         if not is_passing(problem):
             return Judgement("Stalled", "True", problem.reason, str(problem))
     if findings.deadline_exceeded:
-        message = f"no progress within sync.progressDeadline: {findings.health.message or findings.waits_for}"
+        message = f"no progress within sync.progressDeadline: {findings.waits_for or findings.health.message}"
         return Judgement("Stalled", "True", Reason.PROGRESS_DEADLINE_EXCEEDED, message)
     return None
 

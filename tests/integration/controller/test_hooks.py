@@ -54,7 +54,8 @@ def test_a_hook_runs_once_per_revision(controller: Controller, site: Site) -> No
     app.refresh()
     stays(
         lambda: [one["metadata"]["uid"] for one in jobs(site, "migrate")] == [first["metadata"]["uid"]],
-        "once",
+        "it runs once",
+        seconds=2,
     )
     app.wait_ready(site.push_objects(hook, config_map("a", {"key": "new"})))
     (second,) = jobs(site, "migrate")
