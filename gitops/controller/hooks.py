@@ -177,6 +177,13 @@ class HookRunner:
             if seen and not seen.deleting and wanted in policy:
                 await self._delete(seen)
 
+    async def delete_all(self) -> None:
+        """Delete the objects of all hooks of the Application, of whatever run."""
+        kinds = {one.key.group_kind for one in self.target.hooks}
+        kinds |= {one.key.group_kind for one in self.memory.hook_results.values()}
+        await self.objects.ensure(found for kind in kinds if (found := self.catalog.preferred(kind)))
+        await each(self.objects.of(label_of(self.owner)), self._delete)
+
     async def _delete(self, seen: HookObject) -> None:
         resource = self.catalog.preferred(seen.key.group_kind)
         if resource is None or seen.deleting:

@@ -12,6 +12,7 @@ from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
+from gitops.controller.farewell import Farewell
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
@@ -72,7 +73,7 @@ class Reconciler:
             return None
         account = self._account(app)
         if app.metadata.deletion_timestamp:
-            return await self.teardown.step(app, self.client.as_account(account), memory)
+            return await self._delete(app, account, memory)
         done = Pass(app, owner_of(app))
         if app.spec.suspend:
             return await self._suspended(done, memory)
@@ -98,6 +99,18 @@ class Reconciler:
     def _account(self, app: Application) -> Account | None:
         name = app.spec.service_account_name
         return Account(app.metadata.namespace, name) if name else None
+
+    async def _delete(self, app: Application, account: Account | None, memory: Memory) -> float | None:
+        client = self.client.as_account(account)
+        target = await self.targets.last_of(app, account, memory)
+        runner = (
+            HookRunner(client, self.cluster.catalog, self.hook_objects, owner_of(app), memory, target)
+            if target
+            else None
+        )
+        recorded = (memory.status or app.status).hooks
+        again = await self.teardown.step(app, client, memory, Farewell(app, memory, runner))
+        return 0.0 if memory.status and memory.status.hooks != recorded else again
 
     async def _suspended(self, done: Pass, memory: Memory) -> float | None:
         done.target = memory.target

@@ -97,7 +97,7 @@ def count(done: Pass) -> Counts:
 def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
     """What the Application waits for, in words; empty when for nothing."""
     if done.app.metadata.deletion_timestamp:
-        return f"{len(done.members)} objects are left"
+        return done.waits or f"{len(done.members)} objects are left"
     if done.target is None:
         return ""
     heading = done.towards

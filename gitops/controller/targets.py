@@ -23,6 +23,8 @@ from gitops.render.errors import RenderError
 
 log = logs.get("targets")
 
+_PATIENCE = 30.0  # for a repository that may be gone together with its Application
+
 
 class Targets:
     """Resolves, fetches, renders and places; each only when its input changed."""
@@ -181,6 +183,19 @@ class Targets:
             memory.target = await self._target(app, view, Chosen("", applied), memory)
         except GitopsError:
             return  # reported already: what is new can't be had, and what was is no more
+
+    async def last_of(self, app: Application, account: Account | None, memory: Memory) -> Target | None:
+        """What an Application that is being deleted was brought to; None if it can't be had any more."""
+        if self._wants_refresh(app, memory):
+            log.info("asked to try again while being deleted")
+        if memory.target is None and not memory.past_looked_for:
+            memory.past_looked_for = True
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._fall_back(app, account, memory)
+            except TimeoutError:
+                log.warning("the repository doesn't answer: hooks for the deletion are not run")
+        return memory.target
 
     async def applied_before(self, app: Application, account: Account | None, memory: Memory) -> None:
         """After a start amid a sync: what was applied before, for objects whose turn has not come.

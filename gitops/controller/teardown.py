@@ -11,12 +11,14 @@ from gitops.api.spec import DeletionPolicy
 from gitops.controller.applications import APPLICATIONS, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
+from gitops.controller.farewell import Farewell
 from gitops.controller.gather import each
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.report import Reporter
 from gitops.core.directives import PruneMode
+from gitops.core.hook_annotations import HookPhase
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Observed
 from gitops.core.model import ObjectKey
@@ -24,6 +26,7 @@ from gitops.core.order import CONFIRMED_KINDS, stage_of
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.prune import Candidate, PrunePolicy, refusal
 from gitops.core.verdict import judge
+from gitops.core.waves import first_to_go
 from gitops.kube import objects
 from gitops.kube.client import MERGE_PATCH, METADATA, Account, Client
 from gitops.kube.release import release
@@ -46,7 +49,9 @@ class Teardown:
     events: Events
     home: str  # the controller's own namespace
 
-    async def step(self, app: Application, client: Client, memory: Memory) -> float | None:
+    async def step(
+        self, app: Application, client: Client, memory: Memory, farewell: Farewell
+    ) -> float | None:
         """Go as far as possible now. Returns seconds until the next step, None when events will tell."""
         if FINALIZER not in app.metadata.finalizers:
             return None
@@ -56,7 +61,12 @@ class Teardown:
         served = [found for kind in kinds if (found := self.cluster.catalog.preferred(kind))]
         done.unreadable = await self.members.ensure(served)
         why = await self._why_orphan(app, client.account)
+        deletes = not why and app.spec.deletion_policy is DeletionPolicy.PRUNE
         left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
+        if deletes and not await farewell.passed(HookPhase.PRE_DELETE, done):
+            done.members = {one.key: one for one in left}
+            await self.reporter.report(done, memory)
+            return _LOOK_AGAIN
         if why or app.spec.deletion_policy is DeletionPolicy.ORPHAN:
             done.problems += await self._release(left, client if not why else self.client, owner)
             if why and (done.problems or done.unreadable):
@@ -67,6 +77,11 @@ class Teardown:
             done.problems += await self._prune(left, client, owner)
         left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
         if why or not (left or done.problems or done.unreadable):
+            if deletes and not await farewell.passed(HookPhase.POST_DELETE, done):
+                await self.reporter.report(done, memory)
+                return _LOOK_AGAIN
+            if deletes:
+                await farewell.sweep()
             again = await self._let_go(app)
             if why and again is None:
                 self.events.warning(app, "Orphaned", f"left its objects in place, as {why}")
@@ -104,14 +119,18 @@ class Teardown:
         policy = PrunePolicy(PruneMode.ENABLED, approved=True)
         stages: dict[int, list[Observed]] = {}
         released: list[Observed] = []
+        left = list(left)
         for one in left:
             if _is_kept(one, owner, policy):
                 released.append(one)
             elif not one.deleting:
                 stages.setdefault(stage_of(one.key.group_kind), []).append(one)
+        going = [one for one in left if one not in released]
+        turn = first_to_go(going)
         problems = await self._release(released, client, owner)
         for stage in sorted(stages, reverse=True):
-            answers = await each(stages[stage], lambda one: self._delete(one, client, owner, policy))
+            due = [one for one in stages[stage] if one.key in turn]
+            answers = await each(due, lambda one: self._delete(one, client, owner, policy))
             problems += [problem for problem in answers if problem]
         return problems
 

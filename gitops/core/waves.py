@@ -269,16 +269,21 @@ def effective(
     return now, earlier
 
 
-def prunable(steps: Iterable[Step], leaving: Collection[Observed]) -> list[Step]:
-    """The deletions whose turn it is: later waves first, dependents before what they depend on.
+def prunable(steps: Iterable[Step], leaving: Iterable[Observed]) -> list[Step]:
+    """The deletions whose turn it is; `leaving` is all that left Git and isn't gone yet."""
+    acting = {step.key for step in steps if step.acts}
+    going = [one for one in leaving if one.deleting or one.key in acting]
+    first = first_to_go(going)
+    known = {one.key for one in going}
+    return [step for step in steps if step.acts and (step.key in first or step.key not in known)]
 
-    `leaving` is everything that left Git and isn't gone yet, what is being deleted included.
+
+def first_to_go(going: Collection[Observed]) -> set[ObjectKey]:
+    """Of objects that are to be deleted: those of the last wave that none of the others depends on.
+
+    What is being deleted already counts till it is gone. A circle of dependencies holds nothing up.
     """
-    acting = [step for step in steps if step.acts]
-    going = {step.key for step in acting} | {one.key for one in leaving if one.deleting}
-    waves = {one.key: one.directives.wave for one in leaving if one.key in going}
-    last = max(waves.values(), default=0)
-    needed = {
-        key for one in leaving if one.key in going for key in one.directives.depends_on if key != one.key
-    }
-    return [step for step in acting if waves.get(step.key, last) == last and step.key not in needed]
+    last = max((one.directives.wave for one in going), default=0)
+    needed = {key for one in going for key in one.directives.depends_on if key != one.key}
+    wave = {one.key for one in going if one.directives.wave == last}
+    return (wave - needed) or wave

@@ -180,3 +180,34 @@ def test_hooks_of_a_chart_run_by_weight_and_occasion(controller: Controller, sit
         "PostSync later-only": "Succeeded",
     }
     assert not jobs(site, "checks")
+
+
+def test_an_application_says_farewell_before_and_after_its_objects_go(
+    controller: Controller, site: Site
+) -> None:
+    app = site.synced(
+        annotated(job("backup"), hook="PreDelete"),
+        annotated(job("notify"), hook="PostDelete"),
+        config_map("a"),
+    )
+    assert not results(app)
+    controller.kill()
+    controller.start()
+    app.delete()
+    (backup,) = wait_for(lambda: jobs(site, "backup"), "the hook before runs")
+    assert site.find("ConfigMap", "a") is not None
+    wait_for(lambda: jobs(site, "notify"), "the hook after runs")
+    assert site.find("ConfigMap", "a") is None
+    app.wait_gone()
+    wait_for(lambda: not jobs(site, "backup") and not jobs(site, "notify"), "nothing of the hooks is left")
+    assert backup["metadata"]["labels"]["gitops.dev/hook-of"].startswith("applyset-")
+
+
+def test_a_failed_hook_before_the_end_keeps_everything(controller: Controller, site: Site) -> None:
+    app = site.synced(annotated(job("backup", "fail"), hook="PreDelete"), config_map("a"))
+    app.delete()
+    app.wait_reason("HookFailed")
+    assert site.find("ConfigMap", "a") is not None
+    app.patch({"spec": {"deletionPolicy": "Orphan"}})
+    app.wait_gone()
+    assert site.find("ConfigMap", "a") is not None
