@@ -105,7 +105,7 @@ def run_id(contents: str, revision: str, known: Iterable[HookResult]) -> str:
     A later commit that changes nothing of this Application goes on with the run that is recorded.
     """
     for result in known:
-        if result.run.partition("-")[0] == contents[:_SUFFIX]:
+        if result.run.rpartition("-")[0] == contents[:_SUFFIX]:
             return result.run
     return f"{contents[:_SUFFIX]}-{revision[:7]}"
 
