@@ -30,7 +30,7 @@ from gitops.core.directives import ApplyMode, PruneMode
 from gitops.core.fingerprint import unmoved
 from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
-from gitops.core.inventory import Inventory, Live, Observed
+from gitops.core.inventory import Inventory, Live, Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problems_of, to_dry_run, to_look_at
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
@@ -168,10 +168,20 @@ class Reconciler:
             return
         began = (memory.status or done.app.status).hooks
         await runner.clean_up((result.phase, result.key, result.state) for result in map(result_of, began))
-        if heading.gate.applied and (decided.acts or not all(one.done for one in done.outcomes)):
+        if heading.gate.applied and (self._still_leaving(done, decided) or not _all_done(done)):
             return
         if not self._superseded(done.app)():
             done.problems += await runner.start(heading.gate.start)
+
+    def _still_leaving(self, done: Pass, decided: Plan) -> bool:
+        """Whether anything is yet to be changed, or what left Git isn't gone."""
+        target = done.target
+        if decided.acts or target is None:
+            return True
+        return any(
+            seen.deleting and key not in target.wanted and seen.membership(done.owner) is Membership.MEMBER
+            for key, seen in self.members.of(done.owner.applyset_id).items()
+        )
 
     async def _narrow(self, done: Pass, target: Target) -> None:
         """Take kinds out of the ApplySet's list of which no object is left."""
@@ -393,6 +403,10 @@ class Reconciler:
             memory.told_failed = {done.run}
             return True
         return any(one.done for one in done.outcomes)
+
+
+def _all_done(done: Pass) -> bool:
+    return all(one.done for one in done.outcomes)
 
 
 def policy_of(app: Application, sha: str) -> Policy:
