@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class GroupKind:
+# Keys are tuples: they are hashed and compared some ten times for each object of each pass, and a
+# dataclass does that in Python.
+class GroupKind(NamedTuple):
     """A type of object regardless of its version; `group` is empty for the core group."""
 
     group: str
@@ -19,8 +20,7 @@ class GroupKind:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
+class ObjectKey(NamedTuple):
     """One object in one cluster; `namespace` is empty for cluster-scoped objects."""
 
     group: str

@@ -171,7 +171,7 @@ def test_a_member_of_a_kind_that_can_not_be_read_is_not_deleted_for_it() -> None
 
 
 def test_a_desired_object_whose_kind_is_unknown_now_is_not_deleted() -> None:
-    unknown = Problem(Reason.UNKNOWN_KIND, "?", Blame.CLUSTER, key=replace(A, namespace=""))
+    unknown = Problem(Reason.UNKNOWN_KIND, "?", Blame.CLUSTER, key=A._replace(namespace=""))
     found = plan(situation([wanted(B)], [member(A), member(B)], unplannable=(unknown,)))
     assert verbs(found) == []
     assert list(problems_of(found)) == [unknown]
@@ -283,7 +283,7 @@ def metadata_of(at: ObjectKey, state: str, content: str) -> dict[str, Any]:
     ours = marks(at, SHOP, content)
     by_state: dict[str, dict[str, Any]] = {
         "member": ours,
-        "copy": {**marks(replace(at, name="original"), SHOP, content)},
+        "copy": {**marks(at._replace(name="original"), SHOP, content)},
         "unlabelled": {**ours, "labels": {}},
         "unmanaged": {**ours, "managedFields": []},
         "owned": {**ours, "ownerReferences": [{"uid": "somebody", "kind": "X", "name": "x"}]},
