@@ -51,6 +51,9 @@ LongMessage = Annotated[str, Field(max_length=32768), _clip(32768)]
 Word = Annotated[str, Field(max_length=256)]
 Sha = Annotated[str, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0)]
+LONGEST_READ = 512
+MOST_READS = 50
+ReadPath = Annotated[str, Field(max_length=LONGEST_READ)]
 
 
 class ConditionType(StrEnum):
@@ -159,6 +162,16 @@ class HookReport(StatusModel):
     finished_at: Time | None = Field(default=None, description="When its end was seen.")
 
 
+class RenderReads(StatusModel):
+    """What the applied render read: with it the render key can be computed without rendering."""
+
+    renderer: Literal["plain", "kustomize", "helm"] = Field(description="The renderer that was used.")
+    paths: Annotated[tuple[ReadPath, ...], Field(max_length=MOST_READS)] = Field(
+        description="Folders and files of the repository that it could see. At most 50.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
 class Status(StatusModel):
     """What was found and done."""
 
@@ -189,6 +202,13 @@ class Status(StatusModel):
         description=(
             "Digest of everything that the applied render read. A newer commit with the same key changed "
             "nothing of this Application."
+        ),
+    )
+    render_reads: RenderReads | None = Field(
+        default=None,
+        description=(
+            "What the applied render read. If render key and fingerprint still fit after a restart, "
+            "nothing is rendered. Left out where it would be too long; then it is rendered once."
         ),
     )
 

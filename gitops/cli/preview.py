@@ -13,7 +13,7 @@ from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
-from gitops.core.fingerprint import unmoved
+from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.inventory import Inventory
 from gitops.core.model import GroupKind, ObjectKey
@@ -95,9 +95,9 @@ async def _situation(
     members = {key: live.observed for key, live in listed.items()}
     baseline: dict[ObjectKey, str] = {}
     if not thorough:
-        digests = {key: seen.digest for key, seen in members.items()}
-        same = unmoved(app.status.fingerprint or "", digests)
-        baseline = {key: digests[key] for key in same}
+        marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
+        same = unmoved(app.status.fingerprint or "", marks)
+        baseline = {key: members[key].digest for key in same}
     wanted = desired.wanted
     missing = to_look_at(wanted, owner, Inventory(members))
     looks = await look_at(client, catalog, missing, wanted)

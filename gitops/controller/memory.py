@@ -43,6 +43,7 @@ class Target:
     left_alone: frozenset[ObjectKey] = frozenset()
     contents: str = ""  # digest over all that is wanted
     order: Order = PLAIN_ORDER
+    recalled: bool = False  # from status and watches after a start: there are no manifests
 
     @classmethod
     def of(
@@ -87,6 +88,7 @@ class Memory:
     attempted: str = ""  # the newest commit that was tried
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False
+    recollected: bool = False  # it was tried to do without a render after the start
     past: list[Target] = field(default_factory=list)  # applied before, in part or whole; newest first
     past_looked_for: bool = False
     hook_results: dict[tuple[HookPhase, ObjectKey], HookResult] = field(default_factory=dict)
@@ -116,7 +118,9 @@ class Memory:
         last = self.target
         if last is not None and last.contents != target.contents:
             self.steps_seen.clear()
-            self.past = [last, *(one for one in self.past if one.contents != target.contents)][:_PAST]
+            # What was recalled has no manifests to heal to: it is rendered when it is needed.
+            latest = [] if last.recalled else [last]
+            self.past = [*latest, *(one for one in self.past if one.contents != target.contents)][:_PAST]
         self.target = target
 
     def wrote(self, seen: Observed) -> None:

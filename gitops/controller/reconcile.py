@@ -27,7 +27,7 @@ from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
 from gitops.core.conditions import failures
 from gitops.core.directives import ApplyMode, PruneMode
-from gitops.core.fingerprint import unmoved
+from gitops.core.fingerprint import mark, unmoved
 from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
 from gitops.core.inventory import Inventory, Live, Membership, Observed
@@ -202,6 +202,7 @@ class Reconciler:
     ) -> Situation:
         owner, catalog = done.owner, self.cluster.catalog
         members = self.members.of(owner.applyset_id)
+        self.targets.check(done.app, memory)
         self._load_baseline(done, memory)
         inventory = Inventory(members, unreadable=done.unreadable)
         unseen = to_look_at(heading.wanted, owner, inventory, memory.present)
@@ -236,9 +237,10 @@ class Reconciler:
         if memory.baseline_loaded:
             return
         memory.baseline_loaded = True
-        digests = {key: seen.digest for key, seen in self.members.of(done.owner.applyset_id).items()}
-        for key in unmoved(done.app.status.fingerprint or "", digests):
-            memory.baseline[key] = digests[key]
+        members = self.members.of(done.owner.applyset_id)
+        marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
+        for key in unmoved(done.app.status.fingerprint or "", marks):
+            memory.baseline[key] = members[key].digest
 
     async def _dry_run(
         self, keys: list[ObjectKey], client: Client, memory: Memory, target: Towards, owner: Owner

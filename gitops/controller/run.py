@@ -18,6 +18,7 @@ from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.queue import Queue
+from gitops.controller.recollection import Recollection
 from gitops.controller.reconcile import Reconciler
 from gitops.controller.rendering import Renders
 from gitops.controller.report import Reporter
@@ -143,7 +144,12 @@ class Controller:
         self._events = Events(client, socket.gethostname())
         reporter = Reporter(client, self._events, metrics)
         self._targets = Targets(
-            self._sources, self._secrets, Renders(renderer, metrics), self._cluster, metrics
+            self._sources,
+            self._secrets,
+            Renders(renderer, metrics),
+            self._cluster,
+            Recollection(self._members, self._cluster),
+            metrics,
         )
         self._reconciler = Reconciler(
             client=client,

@@ -5,22 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops.api.status import (
+    LONGEST_READ,
+    MOST_READS,
     Condition,
     ConditionType,
     ObjectReference,
     Objects,
     ProblemReport,
+    RenderReads,
     Revision,
     Status,
 )
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.progress import report_of
+from gitops.controller.rendering import RenderMemory
 from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge
 from gitops.core.directives import ApplyMode
-from gitops.core.fingerprint import fingerprint
+from gitops.core.fingerprint import fingerprint, mark
 from gitops.core.health import HEALTHY, Health, HealthState
-from gitops.core.inventory import Membership
+from gitops.core.inventory import Membership, Observed
+from gitops.core.model import ObjectKey
 from gitops.core.problem import Problem
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import ObjectState
@@ -156,15 +161,38 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         problems=tuple(_reports(done.problems, before, now)),
         # Written only after a clean sync, and from the digests in the replies to our own writes:
         # a foreign edit must never become the baseline.
-        fingerprint=fingerprint({key: memory.baseline[key] for key in done.members if key in memory.baseline})
-        if clean
-        else before.fingerprint,
+        fingerprint=_fingerprint(done, memory) if clean else before.fingerprint,
         render_key=done.target.render.key if clean and done.target else before.render_key,
         contents=done.target.contents if clean and done.target else before.contents,
         hooks=tuple(report_of(one) for one in memory.hook_results.values())
         if memory.hooks_loaded
         else before.hooks,
+        render_reads=_reads(done.target.render) if clean and done.target else before.render_reads,
     )
+
+
+def _fingerprint(done: Pass, memory: Memory) -> str:
+    wanted = done.target.wanted if done.target else {}
+
+    def content(key: ObjectKey, seen: Observed) -> str:
+        one = wanted.get(key)
+        return one.content if one and one.directives.apply is ApplyMode.ALWAYS else seen.content
+
+    return fingerprint(
+        {
+            key: mark(memory.baseline[key], content(key, seen))
+            for key, seen in done.members.items()
+            if key in memory.baseline
+        }
+    )
+
+
+def _reads(render: RenderMemory) -> RenderReads | None:
+    """None where it is too much for a status: then a restart renders once."""
+    paths = tuple(sorted(render.reads))
+    if len(paths) > MOST_READS or any(len(path) > LONGEST_READ for path in paths):
+        return None
+    return RenderReads(renderer=render.used, paths=paths)
 
 
 def _revision(

@@ -9,6 +9,7 @@ from gitops.controller.applications import AppKey, key_of, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
+from gitops.controller.recollection import Recollection
 from gitops.controller.rendering import Renders
 from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceView
@@ -30,9 +31,16 @@ class Targets:
     """Resolves, fetches, renders and places; each only when its input changed."""
 
     def __init__(
-        self, sources: Sources, secrets: Secrets, renders: Renders, cluster: Cluster, metrics: Metrics
+        self,
+        sources: Sources,
+        secrets: Secrets,
+        renders: Renders,
+        cluster: Cluster,
+        recollection: Recollection,
+        metrics: Metrics,
     ):
         self._sources = sources
+        self._recollection = recollection
         self._secrets = secrets
         self._renders = renders
         self._cluster = cluster
@@ -70,7 +78,12 @@ class Targets:
             done.problems.append(error.problem)
             done.stale = True
             await self._fall_back(app, account, memory)
-        return memory.target
+        # What was recalled and has moved can't be healed before it is rendered.
+        return memory.target if self._recollection.stands(app, memory) else None
+
+    def check(self, app: Application, memory: Memory) -> None:
+        """Raises GitopsError CHANGED_MEANWHILE if the target must be rendered before it is planned with."""
+        self._recollection.check(app, memory)
 
     def has_newer(self, key: AppKey) -> bool:
         """Whether the last poll shows another commit than the one that a pass began with."""
@@ -113,8 +126,9 @@ class Targets:
         if known and known.namespace != app.destination_namespace:
             known = None
         catalog = self._cluster.catalog
+        moved = known is not None and not self._recollection.stands(app, memory)
         same_spec = known is not None and memory.rendered_generation == app.metadata.generation
-        if known and same_spec and memory.rendered_sha == chosen.sha:
+        if known and same_spec and memory.rendered_sha == chosen.sha and not moved:
             return self._placed_again(app, known)
         tree, commit = await view.fetch(chosen)
         if await asyncio.to_thread(tree.digest, app.spec.source.path) is None:
@@ -126,7 +140,15 @@ class Targets:
                 where="spec.source.path",
                 advice="correct the path, or add it to the repository",
             )
-        if known and await self._renders.unchanged(app, tree, self._cluster.target, known.render):
+        recalls = memory.target is None and not memory.recollected
+        if recalls and (render := await self._renders.recall(app, tree, self._cluster.target)):
+            at = _commit_that_counts(app, render.key, commit)
+            known = await self._recollection.recall(app, memory, render, at)
+        if (
+            known
+            and not moved
+            and await self._renders.unchanged(app, tree, self._cluster.target, known.render)
+        ):
             self._metrics.render_cached()
             memory.rendered_generation = app.metadata.generation
             memory.rendered_sha = chosen.sha
@@ -176,7 +198,7 @@ class Targets:
     async def _fall_back(self, app: Application, account: Account | None, memory: Memory) -> None:
         """After a start with a broken commit: what was applied before is rendered again, to be healed."""
         applied = app.status.revision.applied if app.status.revision else None
-        if memory.target is not None or not applied:
+        if not applied or (memory.target is not None and self._recollection.stands(app, memory)):
             return
         try:
             view = await self._view(app, account)
@@ -188,6 +210,9 @@ class Targets:
         """What an Application that is being deleted was brought to; None if it can't be had any more."""
         if self._wants_refresh(app, memory):
             log.info("asked to try again while being deleted")
+        if memory.target is not None and memory.target.recalled:
+            memory.target = None  # what hooks there are, only a render tells
+        memory.recollected = True
         if memory.target is None and not memory.past_looked_for:
             memory.past_looked_for = True
             try:
