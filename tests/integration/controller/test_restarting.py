@@ -100,7 +100,14 @@ def pass_over(controller: Controller, app: App) -> None:
     )
 
 
-def test_a_restart_with_nothing_changed_asks_for_no_object(running: Controller, site: Site) -> None:
+def renders(controller: Controller) -> int:
+    """How many renders there were since the start."""
+    return int(controller.metric("gitops_render_cache_total", result="miss"))
+
+
+def test_a_restart_with_nothing_changed_renders_nothing_and_asks_for_no_object(
+    running: Controller, site: Site
+) -> None:
     site.push({"app/a.yaml": to_yaml(*workload(60))})
     app = site.application()
     app.wait_ready()
@@ -116,11 +123,120 @@ def test_a_restart_with_nothing_changed_asks_for_no_object(running: Controller, 
         assert verb == "GET", sent
         assert count <= 2, sent  # its list, and that of the objects that it reads by name: none
     assert app.get() == before
+    assert renders(running) == 0
+    kinds = ("synced", "drifted", "missing", "degraded", "progressing")
+    states = {kind: running.metric("gitops_application_objects", name=app.name, state=kind) for kind in kinds}
+    assert states == {"synced": 60, "drifted": 0, "missing": 0, "degraded": 0, "progressing": 0}
+
+
+def test_after_a_restart_it_renders_when_something_moves(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"), config_map("b"), deployment("d"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    # A commit elsewhere in the repository, and a look at it by hand, move nothing.
+    site.push({"elsewhere/c.yaml": to_yaml(config_map("c"))})
+    app.refresh()
+    time.sleep(1)
+    assert renders(running) == 0
+    site.cluster.patch(site.get("ConfigMap", "a"), {"data": {"key": "edited"}})
+    site.wait_data("a", {"key": "value"})
+    assert renders(running) == 1
+    site.cluster.delete(site.get("ConfigMap", "b"))
+    site.wait_data("b", {"key": "value"})
+    app.wait_ready()
+    assert renders(running) == 1
+    app.wait_ready(site.push_objects(config_map("a", {"key": "2"})))
+    assert site.data("b") is None
+
+
+def test_after_a_restart_a_broken_commit_does_not_stop_healing(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    site.push({"app/broken.yaml": "a: [\n"})
+    app.wait_reason("InvalidManifest")
+    site.cluster.patch(site.get("ConfigMap", "a"), {"data": {"key": "edited"}})
+    site.wait_data("a", {"key": "value"})
+    site.push({"app/broken.yaml": None})
+    app.wait_ready()
+
+
+def test_health_is_told_after_a_restart_without_a_render(running: Controller, site: Site) -> None:
+    balanced = service("s")
+    balanced["spec"]["type"] = "LoadBalancer"
+    site.push_objects(balanced)
+    app = site.application()
+    wait_for(lambda: site.find("Service", "s"), "it is there")
+    path = f"/api/v1/namespaces/{site.namespace}/services/s/status"
+
+    def give(*addresses: str) -> None:
+        status = {"loadBalancer": {"ingress": [{"ip": address} for address in addresses]}}
+        merge = "application/merge-patch+json"
+        assert site.cluster.request("PATCH", path, {"status": status}, content_type=merge)[0] == 200
+
+    give("192.0.2.1")
+    app.wait_ready()
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    give()
+    app.wait_reason("Progressing", "Healthy")
+    give("192.0.2.1")
+    app.wait_ready()
+    assert renders(running) == 0
+
+
+def test_a_change_of_what_a_kustomization_refers_to_is_found_at_the_start(
+    running: Controller, site: Site
+) -> None:
+    """The render read more than its own folder; the status tells what."""
+    site.push(
+        {
+            "base/kustomization.yaml": "resources: [a.yaml]\n",
+            "base/a.yaml": to_yaml(config_map("a")),
+            "app/kustomization.yaml": "resources: [../base]\n",
+        }
+    )
+    app = site.application()
+    app.wait_ready()
+    reads = app.status["renderReads"]
+    assert reads["renderer"] == "kustomize"
+    assert {"app", "base"} <= set(reads["paths"])
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    running.terminate(10)
+    sha = site.push({"base/a.yaml": to_yaml(config_map("a", {"key": "2"}))})
+    running.start()
+    app.wait_ready(sha)
+    assert site.data("a") == {"key": "2"}
+
+
+def test_a_spec_that_changed_while_it_was_away_is_followed(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"))
+    other = site.new_namespace("other")
+    running.terminate(10)
+    app.patch({"spec": {"destination": {"namespace": other}}})
+    running.start()
+    wait_for(lambda: site.cluster.find("v1", "ConfigMap", other, "a"), "it is in the other namespace")
+    wait_for(lambda: site.data("a") is None, "and no longer in the first")
+    app.wait_ready()
 
 
 def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site: Site) -> None:
-    app = site.synced(config_map("edited"), config_map("deleted"), deployment("scaled"), config_map("same"))
+    app = site.synced(
+        config_map("edited"),
+        config_map("deleted"),
+        config_map("bare"),
+        deployment("scaled"),
+        config_map("same"),
+    )
     running.terminate(10)
+    label = {"metadata": {"labels": {"applyset.kubernetes.io/part-of": None}}}
+    site.cluster.patch(site.get("ConfigMap", "bare"), label)
     site.cluster.patch(site.get("ConfigMap", "edited"), {"data": {"key": "away"}})
     site.cluster.delete(site.get("ConfigMap", "deleted"))
     site.cluster.patch(site.get("Deployment", "scaled", "apps/v1"), {"spec": {"replicas": 3}})
@@ -130,6 +246,7 @@ def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site
     wait_for(
         lambda: site.get("Deployment", "scaled", "apps/v1")["spec"]["replicas"] == 0, "it is scaled back"
     )
+    wait_for(lambda: "labels" in site.get("ConfigMap", "bare")["metadata"], "it has its label again")
     app.wait_ready()
 
 
@@ -183,6 +300,7 @@ def test_a_lost_cache_costs_nothing_but_a_fetch(running: Controller, site: Site)
     running.start()
     pass_over(running, app)
     assert site.get("ConfigMap", "a") == before
+    assert renders(running) == 0
     app.wait_ready(site.push_objects(config_map("a", {"key": "2"})))
     assert site.data("b") is None
 
