@@ -119,6 +119,13 @@ def controller(
     least_interval: Annotated[
         float, typer.Option(help="Least time between two polls of a repository, in seconds.")
     ] = 10.0,
+    verification_period: Annotated[
+        float,
+        typer.Option(
+            help="Seconds in which each object is dry-run once, to find what no watch showed. 0: never.",
+            min=0,
+        ),
+    ] = 86400.0,
     log_level: LogLevel = "info",
     log_format: Annotated[
         str | None, typer.Option(help="json or console. Default: console on a terminal, else json.")
@@ -150,6 +157,7 @@ def controller(
         kustomize=kustomize,
         allow_file=allow_file,
         least_interval=least_interval,
+        verification_period=verification_period,
     )
 
     async def work() -> int:

@@ -8,13 +8,14 @@ from gitops.controller.execute import Manifests
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
+from gitops.core.fights import Quarrel, healed, settled
 from gitops.core.health import HealthState
 from gitops.core.hook_annotations import HookPhase
 from gitops.core.hooks import HookResult, WantedHook
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
-from gitops.core.plan import Wanted
+from gitops.core.plan import Drift, Wanted
 from gitops.core.problem import Problem
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
@@ -99,8 +100,11 @@ class Memory:
     steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
     present: set[ObjectKey] = field(default_factory=set)  # there without being ours: all that was asked for
     holding: bool = False  # something waits for the health of something else
-    suspects: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
-    due_suspects: set[ObjectKey] = field(default_factory=set)
+    checked_at: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
+    due_suspects: dict[ObjectKey, float] = field(default_factory=dict)  # from when on they may be dry-run
+    to_verify: set[ObjectKey] = field(default_factory=set)  # have their turn in the verification
+    quarrels: dict[ObjectKey, Quarrel] = field(default_factory=dict)
+    written: tuple[ObjectKey, str] | None = None  # the newest answer to a write of ours, and its version
     seen_drift: dict[ObjectKey, float] = field(default_factory=dict)  # when the foreign write was seen
     backoff: Backoff = FRESH
     progress_at: float = 0.0
@@ -126,35 +130,63 @@ class Memory:
     def wrote(self, seen: Observed) -> None:
         """A write of ours was answered: this is what "in sync" looks like."""
         self.baseline[seen.key] = seen.digest
-        self.due_suspects.discard(seen.key)
+        self.due_suspects.pop(seen.key, None)
+        self.written = (seen.key, seen.resource_version)
+        if quarrel := self.quarrels.get(seen.key):
+            self.quarrels[seen.key] = settled(quarrel)
 
-    def noticed(self, owner: Owner, before: Observed | None, after: Observed | None, now: float) -> bool:
-        """Take in a change from the watch. True: a pass has to look at it."""
+    def healed(self, drift: Drift, now: float) -> None:
+        """Drift was corrected; who has it come back again and again is in a fight."""
+        self.quarrels[drift.key] = healed(self.quarrels.get(drift.key, Quarrel()), drift, now)
+
+    def noticed(
+        self, owner: Owner, before: Observed | None, after: Observed | None, now: float
+    ) -> float | None:
+        """Take in a change from the watch: seconds until a pass has to look at it; None: never."""
         if after is None or before is None:
-            return True
+            return 0.0
         in_sync = (
             self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
         )
         if not in_sync and after.digest != before.digest:
             self.seen_drift.setdefault(after.key, now)
-            return True
+            return 0.0
         if not in_sync and after.content != before.content:
-            return True
-        moved = before.generation != after.generation and before.digest == after.digest
-        if moved and now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
-            self.due_suspects.add(after.key)
-            return True
+            return 0.0
+        suspicious = self._suspect(before, after, now)
         if before.health != after.health:
             # What flaps between two states makes no progress, and neither does what gets worse.
             step = hash((after.key, after.health))
             if after.health.state is not HealthState.DEGRADED and step not in self.steps_seen:
                 self.steps_seen.add(step)
                 self.progress_at = now
-            return True
-        return before.deleting != after.deleting
+            return 0.0
+        return 0.0 if before.deleting != after.deleting else suspicious
+
+    def _suspect(self, before: Observed, after: Observed, now: float) -> float | None:
+        """A generation that moved alone earns a dry run, at most one a minute: soon, but not never."""
+        moved = before.generation != after.generation and before.digest == after.digest
+        if not moved or self.written == (after.key, after.resource_version):
+            return None
+        due = max(now, self.checked_at.get(after.key, -_RECHECK) + _RECHECK)
+        return self.due_suspects.setdefault(after.key, due) - now
+
+    def suspects(self, now: float) -> frozenset[ObjectKey]:
+        """Objects that are to be dry-run now though their ownership digest is the one we left."""
+        return frozenset(key for key, due in self.due_suspects.items() if due <= now) | self.to_verify
+
+    def drop_suspects(self, keys: Iterable[ObjectKey]) -> None:
+        for key in keys:
+            self.due_suspects.pop(key, None)
+            self.to_verify.discard(key)
 
     def checked(self, keys: Iterable[ObjectKey], now: float) -> None:
         """These were dry-run just now."""
         for key in keys:
-            self.suspects[key] = now
-            self.due_suspects.discard(key)
+            self.checked_at[key] = now
+            self.drop_suspects((key,))
+
+    def wakes_in(self, now: float) -> float | None:
+        """Seconds until something that was put off is due; what is due already had its pass."""
+        times = [*self.due_suspects.values(), *(one.wakes() or 0.0 for one in self.quarrels.values())]
+        return min((at - now for at in times if at > now), default=None)

@@ -1,5 +1,6 @@
 """After a start: what status and watches prove to be as it was is not rendered before something moves."""
 
+import time
 from dataclasses import dataclass
 
 from gitops.api.application import Application
@@ -93,7 +94,7 @@ class Recollection:
         target = memory.target
         if target is None or not target.recalled:
             return True
-        if memory.due_suspects:
+        if memory.suspects(time.monotonic()):
             return False
         owner = owner_of(app)
         members = self.members.of(owner.applyset_id)

@@ -21,6 +21,7 @@ from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
 from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
+from gitops.controller.suspicion import checks, fights, weigh
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
@@ -92,6 +93,8 @@ class Reconciler:
         recorded = (memory.status or app.status).hooks
         told = await self.reporter.report(done, memory)
         again = self._next(done, memory)
+        if done.plan and (put_off := memory.wakes_in(time.monotonic())) is not None:
+            again = put_off if again is None else min(again, put_off)
         if memory.status and memory.status.hooks != recorded:
             again = 0.0  # what is recorded may be deleted now
         return again if told else min(again or _UNTOLD, _UNTOLD)
@@ -212,6 +215,7 @@ class Reconciler:
             for key, look in looks.items()
             if isinstance(look, Live) and heading.wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
         }
+        suspects = memory.suspects(time.monotonic())
         situation = Situation(
             owner=owner,
             wanted=heading.wanted,
@@ -220,15 +224,17 @@ class Reconciler:
             policy=policy_of(done.app, target.commit.sha),
             baseline=memory.baseline,
             unplannable=target.problems,
-            suspects=frozenset(memory.due_suspects),
+            suspects=suspects,
             desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
             present=memory.present,
         )
-        keys = to_dry_run(situation)
-        drifts = await self._dry_run(keys, client, memory, heading, owner) if keys else {}
+        due = checks(memory, members, suspects, to_dry_run(situation), time.monotonic())
+        drifts = await self._dry_run(due.keys, client, memory, heading, owner) if due.keys else {}
         for drift in drifts.values():
             if drift.paths and drift.key in memory.seen_drift:
                 self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
+        drifts = weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
+        done.problems += fights(memory, heading.wanted, time.monotonic())
         done.drifts = drifts
         return replace(situation, drifts=drifts)
 
@@ -317,6 +323,7 @@ class Reconciler:
                 drift = done.drifts[outcome.step.key]
                 seconds = time.monotonic() - seen_at if seen_at is not None else None
                 done.heals.append((drift, seconds))
+                memory.healed(drift, time.monotonic())
                 self.metrics.drift_corrected(namespace, name, drift.key.kind, drift.author, seconds)
 
     async def _create_namespace(self, done: Pass, client: Client) -> None:
@@ -355,7 +362,9 @@ class Reconciler:
         done.members = members
         sync = syncing(done.app, done.owner, memory, done.target, members, "")
         unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        unfinished = not all(outcome.done for outcome in done.outcomes) or failures(done.problems)
+        # A fight over a field is no reason to keep what left Git.
+        failed = [problem for problem in failures(done.problems) if problem.reason is not Reason.FIGHTING]
+        unfinished = not all(outcome.done for outcome in done.outcomes) or failed
         if unhealthy or unfinished or done.stale:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)

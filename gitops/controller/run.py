@@ -26,8 +26,10 @@ from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceSettings
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
+from gitops.controller.verification import Verification
 from gitops.core.inventory import Observed
 from gitops.core.problem import GitopsError
+from gitops.core.verification import DAY
 from gitops.kube.client import Access, Client
 from gitops.kube.lease import Lease
 from gitops.kube.reflector import Reflector
@@ -60,6 +62,7 @@ class Settings:
     kustomize: str = "kustomize"
     allow_file: bool = False
     least_interval: float = 10.0
+    verification_period: float = DAY  # seconds in which each object is dry-run once; 0: never
 
 
 class Controller:
@@ -176,6 +179,11 @@ class Controller:
         log.info("ready", applications=len(self._registry.all()))
         self._tasks.append(asyncio.create_task(self._dispatch(), name="passes"))
         self._tasks.append(asyncio.create_task(self._housekeeping(), name="housekeeping"))
+        if self.settings.verification_period > 0:
+            verification = Verification(
+                self.settings.verification_period, self._registry, self._memories, self._due
+            )
+            self._tasks.append(asyncio.create_task(verification.run(), name="verification"))
 
     async def _renderer(self) -> tuple[RendererClient, RendererProcess | None]:
         if self.settings.renderer_socket:
@@ -326,6 +334,7 @@ class Controller:
             return
         if app.metadata.deletion_timestamp:
             self._queue.add(key, _CALM)
-        elif memory.noticed(owner_of(app), before, after, time.monotonic()):
+        elif (wait := memory.noticed(owner_of(app), before, after, time.monotonic())) is not None:
             health_only = before is not None and after is not None and before.digest == after.digest
-            self._queue.add(key, (_EAGER if memory.holding else _CALM) if health_only else 0.0)
+            calm = _EAGER if memory.holding else _CALM
+            self._queue.add(key, max(wait, calm if health_only else 0.0))

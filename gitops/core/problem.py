@@ -53,6 +53,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     FORBIDDEN = "Forbidden"
     FIELD_CONFLICT = "FieldConflict"
+    FIGHTING = "Fighting"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
     UNREADABLE = "Unreadable"

@@ -179,6 +179,12 @@ _APPLYING = {
         "Remove the field from Git, or from the manager that is named.",
         Blame.CLUSTER,
     ),
+    Reason.FIGHTING: Explanation(
+        "Somebody changes a field again each time it is healed. The object is healed less and less often; "
+        "everything else goes on. It ends by itself when the other one stops.",
+        "Remove the field from Git, or keep the manager that is named from writing it.",
+        Blame.CLUSTER,
+    ),
     Reason.OWNED_BY_ANOTHER: Explanation(
         "The object belongs to another Application, ApplySet or tool, which is named.",
         "Describe the object in one place only; spec.sync.adopt: Always takes over what other tools own.",
