@@ -135,9 +135,9 @@ class Memory:
         if quarrel := self.quarrels.get(seen.key):
             self.quarrels[seen.key] = settled(quarrel)
 
-    def healed(self, drift: Drift, now: float) -> None:
+    def healed(self, drift: Drift, now: float, content: str = "") -> None:
         """Drift was corrected; who has it come back again and again is in a fight."""
-        self.quarrels[drift.key] = healed(self.quarrels.get(drift.key, Quarrel()), drift, now)
+        self.quarrels[drift.key] = healed(self.quarrels.get(drift.key, Quarrel()), drift, now, content)
 
     def noticed(
         self, owner: Owner, before: Observed | None, after: Observed | None, now: float
@@ -181,10 +181,11 @@ class Memory:
             self.to_verify.discard(key)
 
     def checked(self, keys: Iterable[ObjectKey], now: float) -> None:
-        """These were dry-run just now."""
+        """These are dry-run now."""
         for key in keys:
             self.checked_at[key] = now
-            self.drop_suspects((key,))
+            self.due_suspects.pop(key, None)
+            self.to_verify.discard(key)
 
     def wakes_in(self, now: float) -> float | None:
         """Seconds until something that was put off is due; what is due already had its pass."""

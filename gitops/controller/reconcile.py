@@ -21,7 +21,7 @@ from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
 from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
-from gitops.controller.suspicion import checks, fights, weigh
+from gitops.controller.suspicion import calmed, checks, fights, restored, weigh
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
@@ -131,9 +131,11 @@ class Reconciler:
         situation = await self._observe(done, client, memory, target, heading)
         began = time.monotonic()
         decided = plan(situation)
+        decided = calmed(memory, decided, situation.drifts, self.metrics, done.owner, time.monotonic())
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
         done.problems += problems_of(decided)
+        done.problems += fights(memory, heading.wanted, time.monotonic())
         await self._act(done, client, memory, situation, decided)
         await self._run_hooks(done, memory, runner, decided)
         done.members = self.members.of(done.owner.applyset_id)
@@ -234,7 +236,6 @@ class Reconciler:
             if drift.paths and drift.key in memory.seen_drift:
                 self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
         drifts = weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
-        done.problems += fights(memory, heading.wanted, time.monotonic())
         done.drifts = drifts
         return replace(situation, drifts=drifts)
 
@@ -263,7 +264,6 @@ class Reconciler:
             return await drift_of(client, resource, target.manifests[key], wanted, owner)
 
         drifts = {drift.key: drift for drift in await each(keys, one)}
-        memory.checked(keys, time.monotonic())
         for key, drift in drifts.items():
             if not drift.acts and drift.problem is None and key in digests:
                 memory.baseline[key] = digests[key]
@@ -315,6 +315,8 @@ class Reconciler:
         namespace, name = done.owner.namespace, done.owner.name
         again = done.target is not None and done.target.commit.sha == memory.announced
         for outcome in done.outcomes:
+            if outcome.done:
+                restored(memory, outcome.step, time.monotonic(), again=again)
             if again and outcome.done and outcome.step.verb is Verb.CREATE:
                 done.recreated.append(outcome.step.key)
                 self.metrics.drift_corrected(namespace, name, outcome.step.key.kind, "")

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gitops.controller.memory import Memory
-from gitops.core.fights import found, problem_of, settled
+from gitops.core.fights import RESTORED, calm, found, problem_of, restores, settled
 from gitops.core.identity import Owner
 from gitops.core.inventory import Observed
 from gitops.core.model import ObjectKey
-from gitops.core.plan import Drift, Wanted
+from gitops.core.plan import Drift, Plan, Step, Wanted
 from gitops.core.problem import Problem
 from gitops.observe.metrics import Metrics
 
@@ -48,7 +48,8 @@ def checks(
         key for key in tried if (seen := members.get(key)) and memory.baseline.get(key) == seen.digest
     )
     verified = frozenset(key for key in unprompted & memory.to_verify if key not in memory.due_suspects)
-    memory.drop_suspects(asked.difference(tried))
+    memory.drop_suspects(asked)
+    memory.checked(tried, now)  # before it is done: what moves meanwhile is a suspicion of its own
     return Checks(tried, held, unprompted, verified)
 
 
@@ -84,6 +85,31 @@ def weigh(
         if after.standing and after.holds_back(now):
             weighed[key] = replace(drift, problem=problem_of(key, after))
     return weighed
+
+
+def calmed(
+    memory: Memory,
+    decided: Plan,
+    drifts: Mapping[ObjectKey, Drift],
+    metrics: Metrics,
+    owner: Owner,
+    now: float,
+) -> Plan:
+    """The plan without what would prolong a fight."""
+    if not memory.quarrels:
+        return decided
+    before, drifted = memory.quarrels, [key for key, drift in drifts.items() if drift.acts]
+    decided, memory.quarrels = calm(decided, before, drifted, now)
+    for key, quarrel in memory.quarrels.items():
+        if quarrel.is_fight and not before[key].is_fight:
+            metrics.fight(owner.namespace, owner.name, key.kind, quarrel.opponent)
+    return decided
+
+
+def restored(memory: Memory, step: Step, now: float, *, again: bool) -> None:
+    """A step was done: if it restored what somebody had undone, remember it as a heal."""
+    if step.verb in RESTORED and (again or step.key in memory.quarrels):
+        memory.healed(restores(step), now, step.content)
 
 
 def fights(memory: Memory, wanted: Mapping[ObjectKey, Wanted], now: float) -> list[Problem]:

@@ -3,14 +3,14 @@
 All times are seconds of any one clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
 
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.model import ObjectKey
-from gitops.core.plan import Drift
+from gitops.core.plan import Drift, Plan, Step, Verb
 from gitops.core.problem import Blame, Problem, Reason
 
 WINDOW = 600.0
@@ -19,6 +19,13 @@ _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 600.0
 _LEAST_QUIET = 10.0
 _OWNERSHIP = "the ownership of its fields"  # values agree, and only whose they are differs
+# What steps restore that no dry run is made for: writes of something that was written before.
+RESTORED = {
+    Verb.CREATE: "the whole object",
+    Verb.UPDATE: "the annotation gitops.dev/applied",
+    Verb.ADOPT: "the annotation gitops.dev/applied",  # without it, it is nobody's
+    Verb.REPAIR: "the label or the field manager of its Application",
+}
 _NAMED = 3
 _NOBODY = MappingProxyType[str, tuple[float, ...]]({})
 
@@ -34,6 +41,7 @@ class Quarrel:
     touched: float = 0.0  # the last heal, or the last time that one was found undone
     lasted: float = 0.0  # the longest that a heal held before it was undone
     standing: Drift | None = None  # found, and not healed yet
+    content: str = ""  # that a step of `RESTORED` brought back; another one is a new revision's
 
     @property
     def is_fight(self) -> bool:
@@ -61,7 +69,7 @@ class Quarrel:
         return max(_LEAST_QUIET, 2 * self.lasted)
 
 
-def healed(quarrel: Quarrel, drift: Drift, now: float) -> Quarrel:
+def healed(quarrel: Quarrel, drift: Drift, now: float, content: str = "") -> Quarrel:
     """After a heal of ours; in a fight each pause is twice the one before."""
     heals = {name: recent for name, times in quarrel.heals.items() if (recent := _recent(times, now))}
     for name in _fields(drift):
@@ -69,7 +77,38 @@ def healed(quarrel: Quarrel, drift: Drift, now: float) -> Quarrel:
     backoff = quarrel.backoff
     if quarrel.is_fight:
         backoff = _pause(backoff, now)
-    return replace(quarrel, heals=heals, backoff=backoff, touched=now, standing=None)
+    return replace(quarrel, heals=heals, backoff=backoff, touched=now, standing=None, content=content)
+
+
+def restores(step: Step) -> Drift:
+    """What a step that restores says as drift; who undid it is in no field."""
+    return Drift(step.key, (RESTORED[step.verb],))
+
+
+def calm(
+    plan: Plan, quarrels: Mapping[ObjectKey, Quarrel], drifted: Iterable[ObjectKey], now: float
+) -> tuple[Plan, dict[ObjectKey, Quarrel]]:
+    """The plan without the steps that would prolong a fight, and the quarrels as it leaves them.
+
+    Whoever deletes an object, or takes its marks off, as often as it is restored is in a fight too.
+    A new revision is applied all the same.
+    """
+    after = dict(quarrels)
+    steps = list(plan.steps)
+    found_again = set(drifted)
+    for index, step in enumerate(steps):
+        quarrel = after.get(step.key)
+        if quarrel is None or step.verb not in RESTORED or step.content != quarrel.content:
+            continue
+        found_again.add(step.key)
+        if quarrel.standing is None:
+            quarrel = after[step.key] = found(quarrel, restores(step), now)
+        if quarrel.holds_back(now):
+            problem = problem_of(step.key, quarrel)
+            steps[index] = replace(step, verb=Verb.REFUSE, why=problem.message, problem=problem)
+    for key in after.keys() - found_again:
+        after[key] = settled(after[key])
+    return replace(plan, steps=tuple(steps)), after
 
 
 def found(quarrel: Quarrel, drift: Drift, now: float) -> Quarrel:
@@ -111,7 +150,7 @@ def problem_of(key: ObjectKey, quarrel: Quarrel) -> Problem:
     keep = f"keep {who} from writing it" if known else "look for a controller or webhook that writes it"
     return Problem(
         Reason.FIGHTING,
-        f"{named}{more}: changed again by {who} after each heal, so it is healed less and less often",
+        f"{named}{more}: undone by {who} after each heal, so it is healed less and less often",
         Blame.CLUSTER,
         advice=f"leave the field out of the repository, or {keep}",
         key=key,

@@ -42,6 +42,18 @@ def test_a_reordered_list_without_a_generation_is_found_and_healed(verifying: Co
     app.wait_ready()
 
 
+def test_a_reorder_while_it_was_away_is_found_too(verifying: Controller, site: Site) -> None:
+    """A start finds nothing moved and renders nothing; the object's turn asks for a render."""
+    app = site.synced(thing("v1", "ServiceAccount", "sa", secrets=[{"name": "one"}, {"name": "two"}]))
+    verifying.terminate(10)
+    change = [{"op": "replace", "path": "/secrets", "value": [{"name": "two"}, {"name": "one"}]}]
+    site.cluster.patch(site.get("ServiceAccount", "sa"), change, how=JSON_PATCH)
+    verifying.start()
+    wait_for(lambda: names(site) == ["one", "two"], "it is in order again", timeout=4 * PERIOD)
+    assert verifying.metric("gitops_verification_found_total", kind="ServiceAccount") == 1
+    app.wait_ready()
+
+
 def test_each_object_has_its_turn_once_in_a_period_and_one_at_a_time(
     verifying: Controller, site: Site
 ) -> None:

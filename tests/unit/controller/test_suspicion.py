@@ -1,5 +1,7 @@
 """What becomes of dry runs: fights are held back, unprompted failures are nobody's problem."""
 
+from dataclasses import replace
+
 from gitops.controller.memory import Memory
 from gitops.controller.suspicion import Checks, checks, fights, weigh
 from gitops.core.fights import HEALS
@@ -110,3 +112,12 @@ def test_drift_that_field_tracking_does_not_show_is_looked_at_until_it_is_healed
     memory = Memory(baseline={A: SEEN.digest}, due_suspects={A: 0.0})
     weigh(due(memory, 0.0), memory, {A: DRIFT}, Metrics(), SHOP, 0.0)
     assert memory.baseline == {}
+
+
+def test_what_moves_during_the_dry_run_is_looked_at_again() -> None:
+    memory = Memory(baseline={A: SEEN.digest}, due_suspects={A: 0.0})
+    assert due(memory, 0.0).keys == [A]
+    before, after = replace(SEEN, generation=1), replace(SEEN, generation=2, resource_version="9")
+    assert memory.noticed(SHOP, before, after, 1.0) == 59.0
+    weigh(Checks([A], {}, frozenset({A}), frozenset()), memory, {A: Drift(A)}, Metrics(), SHOP, 2.0)
+    assert memory.wakes_in(2.0) == 58.0

@@ -4,8 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops.core.fights import HEALS, WINDOW, Quarrel, found, healed, problem_of, settled
-from gitops.core.plan import Drift
+from gitops.core.fights import (
+    HEALS,
+    RESTORED,
+    WINDOW,
+    Quarrel,
+    calm,
+    found,
+    healed,
+    problem_of,
+    restores,
+    settled,
+)
+from gitops.core.model import ObjectKey
+from gitops.core.plan import Drift, Plan, Step, Verb
 from gitops.core.problem import Reason
 from tests.unit.core.support import key
 
@@ -146,3 +158,45 @@ def test_a_writer_without_a_name_is_called_what_it_is(author: str) -> None:
     problem = problem_of(A, quarrel)
     assert "field tracking" in problem.message
     assert "webhook" in problem.advice
+
+
+def plan_of(verb: Verb, content: str = "content") -> Plan:
+    return Plan((Step(verb, A, "", content=content), Step(verb, key("b"), "", content=content)))
+
+
+@pytest.mark.parametrize("verb", RESTORED)
+def test_who_takes_away_what_is_restored_again_and_again_is_in_a_fight(verb: Verb) -> None:
+    quarrels, now = {A: Quarrel()}, 0.0
+    for _ in range(HEALS):
+        decided, quarrels = calm(plan_of(verb), quarrels, (), now)
+        assert decided == plan_of(verb)
+        quarrels[A] = healed(quarrels[A], restores(decided.steps[0]), now, "content")
+        now += 1
+    decided, quarrels = calm(plan_of(verb), quarrels, (), now)
+    refused, other = decided.steps
+    assert refused.verb is Verb.REFUSE
+    assert refused.problem
+    assert RESTORED[verb] in refused.problem.message
+    assert other.verb is verb
+    assert calm(plan_of(verb), quarrels, (), now + 10)[0] == plan_of(verb)
+
+
+def fought() -> dict[ObjectKey, Quarrel]:
+    """A fight over whether the object is there; it is gone now."""
+    quarrel = Quarrel()
+    step = plan_of(Verb.CREATE).steps[0]
+    for at in range(HEALS):
+        quarrel = healed(quarrel, restores(step), at, "content")
+    return calm(plan_of(Verb.CREATE), {A: quarrel}, (), HEALS)[1]
+
+
+def test_a_new_revision_is_applied_in_the_midst_of_a_fight() -> None:
+    new = plan_of(Verb.CREATE, "new content")
+    assert calm(new, fought(), (), HEALS)[0] == new
+
+
+def test_what_is_there_again_by_itself_ends_the_fight() -> None:
+    _, quarrels = calm(Plan(()), fought(), (), HEALS)
+    assert quarrels[A].is_over(HEALS + 10)
+    _, quarrels = calm(Plan(()), fought(), [A], HEALS)
+    assert not quarrels[A].is_over(HEALS + 1000)
