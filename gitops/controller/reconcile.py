@@ -26,7 +26,7 @@ from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
-from gitops.core.conditions import failures
+from gitops.core.conditions import failures, obstacles
 from gitops.core.directives import ApplyMode, PruneMode
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.hooks import failed_problem
@@ -364,9 +364,7 @@ class Reconciler:
         done.members = members
         sync = syncing(done.app, done.owner, memory, done.target, members, "")
         unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        # A fight over a field is no reason to keep what left Git.
-        failed = [problem for problem in failures(done.problems) if problem.reason is not Reason.FIGHTING]
-        unfinished = not all(outcome.done for outcome in done.outcomes) or failed
+        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(done.problems)
         if unhealthy or unfinished or done.stale:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)

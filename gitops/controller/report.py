@@ -1,6 +1,7 @@
 """Tell what a pass found: status (only when it changed), Events, metrics, log lines."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -12,7 +13,7 @@ from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.status import Counts, count, status_of, unique, waits_for
-from gitops.core.conditions import Findings, failures, is_stalled
+from gitops.core.conditions import Findings, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
@@ -49,7 +50,7 @@ class Reporter:
         settled = (
             done.target is not None
             and not done.stale
-            and counts.synced == counts.total
+            and counts.synced + counts.fought == counts.total
             and not any(one.unserved for one in done.target.wanted.values())
             and all(one.done for one in done.outcomes)
             and (done.towards is None or done.towards.gate.finished)
@@ -68,7 +69,9 @@ class Reporter:
             deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
         )
-        if done.run and not done.deployed and is_stalled(findings):
+        # A fight stops no sync, so it is no reason to run the hooks for one that failed.
+        serious = replace(findings, problems=tuple(obstacles(done.problems)))
+        if done.run and not done.deployed and is_stalled(serious):
             memory.failed_run = done.run
         return findings
 
@@ -115,12 +118,13 @@ class Reporter:
         if done.heals:
             self._metrics.sync(namespace, name, "succeeded", "drift")
         acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
-        failed = failures(done.problems)
+        failed = obstacles(done.problems)
         if failed and done.outcomes:
             self._metrics.sync(namespace, name, "failed", memory.trigger)
         if not (findings.settled and not failed and done.target):
             return
-        self._metrics.succeeded(namespace, name, time.time())
+        if memory.settled:
+            self._metrics.succeeded(namespace, name, time.time())
         commit = done.target.commit
         self._note_health(commit, memory, findings)
         if commit.sha == memory.announced:

@@ -9,7 +9,10 @@ from gitops.core.problem import Blame, Problem, Reason
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a pass found out. `settled`: every desired object is there as the revision wants it."""
+    """What a pass found out.
+
+    `settled`: every desired object is there as the revision wants it, or was and is fought over.
+    """
 
     problems: tuple[Problem, ...] = ()
     settled: bool = False
@@ -52,6 +55,11 @@ _PASSING = frozenset(
 def failures(problems: Sequence[Problem]) -> list[Problem]:
     """The problems that keep an Application from being synced."""
     return [problem for problem in problems if problem.reason not in NOTICES]
+
+
+def obstacles(problems: Sequence[Problem]) -> list[Problem]:
+    """The failures that keep a revision from being applied: all but fights, whose fields were applied."""
+    return [problem for problem in failures(problems) if problem.reason is not Reason.FIGHTING]
 
 
 def is_passing(problem: Problem) -> bool:

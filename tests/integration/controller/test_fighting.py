@@ -63,8 +63,9 @@ def test_a_fight_is_healed_less_and_less_often_and_ends_by_itself(controller: Co
         # Others are healed at once, and a new revision is applied and pruned, this object's part too.
         site.cluster.patch(site.get("ConfigMap", "b"), {"data": {"key": "edited"}})
         site.wait_data("b", {"key": "value"})
-        site.push_objects(config_map("a", {"key": "new", "more": "new"}), config_map("b", {"key": "2"}))
+        sha = site.push_objects(config_map("a", {"key": "new", "more": "new"}), config_map("b", {"key": "2"}))
         site.wait_data("b", {"key": "2"})
+        app.wait(lambda status: status["revision"]["applied"] == sha, "the revision counts as applied")
         wait_for(lambda: (site.data("a") or {}).get("more") == "new", "the fought over object is updated")
         site.wait_data("old", None)
 
@@ -127,3 +128,22 @@ def test_generations_that_move_all_the_time_cause_no_storm(controller: Controlle
     )
     assert sent <= 10  # one dry run: compared at one version, it is tried four times while the object moves
     assert site.get("Deployment", "d", "apps/v1")["spec"]["minReadySeconds"] == 60
+
+
+def test_a_fight_runs_the_hooks_of_a_new_revision_and_not_those_for_failure(
+    controller: Controller, site: Site
+) -> None:
+    """The hooks are ConfigMaps: they succeed at once."""
+
+    def hook(name: str, phase: str) -> Obj:
+        return config_map(name, metadata={"annotations": {"argocd.argoproj.io/hook": phase}})
+
+    hooks = [hook("after", "PostSync"), hook("failed", "SyncFail")]
+    app = site.synced(config_map("a"), *hooks)
+    with undoing(site, site.get("ConfigMap", "a"), {"data": {"key": "theirs"}}, pause=0.5):
+        app.wait_reason("Fighting")
+        sha = site.push_objects(config_map("a", {"key": "value", "more": "1"}), *hooks)
+        app.wait(lambda status: status["revision"]["applied"] == sha, "the revision counts as applied")
+        assert site.data("failed") is None
+        assert {one["state"] for one in app.status["hooks"]} == {"Succeeded"}
+        assert all(one["run"].endswith(sha[:7]) for one in app.status["hooks"])
