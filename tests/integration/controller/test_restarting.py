@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cluster import Obj, collection
 from tests.support.controller import Controller
-from tests.support.manifests import config_map, deployment, secret, service, thing, to_yaml
+from tests.support.manifests import annotated, config_map, deployment, secret, service, thing, to_yaml
 from tests.support.site import App, Site
 from tests.support.wait import stays, wait_for
 
@@ -213,6 +213,60 @@ def test_a_change_of_what_a_kustomization_refers_to_is_found_at_the_start(
     running.start()
     app.wait_ready(sha)
     assert site.data("a") == {"key": "2"}
+
+
+def test_what_waits_for_its_wave_after_a_restart_heals_to_what_was_before(
+    running: Controller, site: Site
+) -> None:
+    """What was applied before was not rendered either: it is when it is needed."""
+    late = annotated(config_map("late", {"key": "old"}), wave="1")
+    app = site.synced(annotated(config_map("first"), wave="0"), late)
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    balanced = service("s")
+    balanced["spec"]["type"] = "LoadBalancer"  # nobody gives it an address
+    site.push_objects(annotated(balanced, wave="0"), annotated(config_map("late", {"key": "new"}), wave="1"))
+    wait_for(lambda: site.find("Service", "s"), "the first wave is applied")
+    site.cluster.patch(site.get("ConfigMap", "late"), {"data": {"key": "edited"}})
+    site.wait_data("late", {"key": "old"})
+    assert renders(running) == 2
+
+
+def test_hooks_of_the_end_are_run_after_a_restart_that_rendered_nothing(
+    running: Controller, site: Site
+) -> None:
+    app = site.synced(annotated(config_map("farewell"), hook="PreDelete"), config_map("a"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    site.cluster.patch(site.get("ConfigMap", "a"), {"metadata": {"finalizers": ["example.com/hold"]}})
+    app.delete()
+    wait_for(
+        lambda: any(
+            one["phase"] == "PreDelete" and one["state"] == "Succeeded" for one in app.status.get("hooks", [])
+        ),
+        "the hook has run",
+        state=lambda: app.status,
+    )
+    site.cluster.patch(site.get("ConfigMap", "a"), {"metadata": {"finalizers": []}})
+    app.wait_gone()
+
+
+def test_an_application_with_hooks_is_rendered_once_and_runs_none_of_them_again(
+    running: Controller, site: Site
+) -> None:
+    app = site.synced(annotated(config_map("before"), hook="PreSync"), config_map("a"))
+    hooks = app.status["hooks"]
+    assert [one["state"] for one in hooks] == ["Succeeded"]
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    time.sleep(1)
+    assert renders(running) == 1
+    assert app.status["hooks"] == hooks
 
 
 def test_a_spec_that_changed_while_it_was_away_is_followed(running: Controller, site: Site) -> None:
