@@ -175,7 +175,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         hooks=tuple(report_of(one) for one in memory.hook_results.values())
         if memory.hooks_loaded
         else before.hooks,
-        render_reads=_reads(done.target.render) if applied and done.target else before.render_reads,
+        render_reads=reads_of(done.target.render) if applied and done.target else before.render_reads,
     )
 
 
@@ -195,7 +195,7 @@ def _fingerprint(done: Pass, memory: Memory) -> str:
     )
 
 
-def _reads(render: RenderMemory) -> RenderReads | None:
+def reads_of(render: RenderMemory) -> RenderReads | None:
     """None where it is too much for a status: then a restart renders once."""
     paths = tuple(sorted(render.reads))
     if len(paths) > MOST_READS or any(len(path) > LONGEST_READ for path in paths):

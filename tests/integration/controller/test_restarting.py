@@ -304,6 +304,35 @@ def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site
     app.wait_ready()
 
 
+AWAY: dict[str, Obj | None] = {
+    "edited": {"data": {"key": "away"}},
+    "deleted": None,
+    "without its label": {"metadata": {"labels": {"applyset.kubernetes.io/part-of": None}}},
+}
+
+
+@pytest.mark.parametrize("what", AWAY)
+def test_one_object_that_moved_while_it_was_away_is_enough(
+    running: Controller, site: Site, what: str
+) -> None:
+    app = site.synced(config_map("a"), config_map("b"))
+    running.terminate(10)
+    live, change = site.get("ConfigMap", "a"), AWAY[what]
+    if change is None:
+        site.cluster.delete(live)
+    else:
+        site.cluster.patch(live, change)
+    running.start()
+
+    def is_back() -> bool:
+        found = site.find("ConfigMap", "a") or {}
+        return found.get("data") == {"key": "value"} and "labels" in found["metadata"]
+
+    wait_for(is_back, "it is as it was")
+    app.wait_ready()
+    assert renders(running) == 1
+
+
 def test_a_commit_while_it_was_away_is_applied_and_pruned_at_the_start(
     running: Controller, site: Site
 ) -> None:
