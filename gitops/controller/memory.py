@@ -87,6 +87,7 @@ class Memory:
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
     attempted: str = ""  # the newest commit that was tried
+    concluded: str = ""  # the newest commit that the written status is about, for those that depend on it
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False
     recollected: bool = False  # it was tried to do without a render after the start

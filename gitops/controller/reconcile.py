@@ -26,7 +26,7 @@ from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
-from gitops.core.conditions import failures, obstacles
+from gitops.core.conditions import current, failures, obstacles
 from gitops.core.directives import ApplyMode, PruneMode
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.hooks import failed_problem
@@ -92,6 +92,8 @@ class Reconciler:
             done.problems.append(error.problem)
         recorded = (memory.status or app.status).hooks
         told = await self.reporter.report(done, memory)
+        if told and done.target and not done.stale and not done.held_back and done.concludes:
+            memory.concluded = memory.rendered_sha
         again = self._next(done, memory)
         if done.plan and (put_off := memory.wakes_in(time.monotonic())) is not None:
             again = put_off if again is None else min(again, put_off)
@@ -364,7 +366,7 @@ class Reconciler:
         done.members = members
         sync = syncing(done.app, done.owner, memory, done.target, members, "")
         unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(done.problems)
+        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(current(done.problems))
         if unhealthy or unfinished or done.stale:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)
@@ -395,7 +397,7 @@ class Reconciler:
             return 0.0
         if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
             return _DEFINITION_WAIT
-        if failures(done.problems):
+        if failures(current(done.problems)):
             memory.backoff = memory.backoff.failed(now, random.random(), longest=120.0)  # noqa: S311
             return max(memory.backoff.until - now, 0.1)
         memory.backoff = FRESH

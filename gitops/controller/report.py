@@ -13,7 +13,7 @@ from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.status import Counts, count, status_of, unique, waits_for
-from gitops.core.conditions import Findings, failures, is_stalled, obstacles
+from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
@@ -50,6 +50,7 @@ class Reporter:
         settled = (
             done.target is not None
             and not done.stale
+            and not done.held_back
             and counts.synced + counts.fought == counts.total
             and not any(one.unserved for one in done.target.wanted.values())
             and all(one.done for one in done.outcomes)
@@ -70,7 +71,7 @@ class Reporter:
             revision=done.target.commit.sha[:7] if done.target else "",
         )
         # A fight stops no sync, so it is no reason to run the hooks for one that failed.
-        serious = replace(findings, problems=tuple(obstacles(done.problems)))
+        serious = replace(findings, problems=tuple(obstacles(current(done.problems))))
         if done.run and not done.deployed and is_stalled(serious):
             memory.failed_run = done.run
         return findings
@@ -119,7 +120,7 @@ class Reporter:
             self._metrics.sync(namespace, name, "succeeded", "drift")
         acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
         failed = obstacles(done.problems)
-        if failed and done.outcomes:
+        if obstacles(current(done.problems)) and done.outcomes:
             self._metrics.sync(namespace, name, "failed", memory.trigger)
         if not (findings.settled and not failed and done.target):
             return
@@ -200,4 +201,4 @@ _WORDS = {
 
 
 def _is_fleeting(problem: Problem) -> bool:
-    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING)
+    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING, Reason.DEPENDENCY_NOT_READY)

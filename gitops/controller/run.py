@@ -12,6 +12,7 @@ from typing import Any
 
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
+from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
@@ -146,12 +147,16 @@ class Controller:
         self._secrets = Secrets(client, self._secret_changed)
         self._events = Events(client, socket.gethostname())
         reporter = Reporter(client, self._events, metrics)
+        self._dependencies = Dependencies(
+            self._registry, self._memories.get, self._queue.add, settings.namespace
+        )
         self._targets = Targets(
             self._sources,
             self._secrets,
             Renders(renderer, metrics),
             self._cluster,
             Recollection(self._members, self._cluster),
+            self._dependencies,
             metrics,
         )
         self._reconciler = Reconciler(
@@ -243,6 +248,7 @@ class Controller:
             self.metrics.reconciled("done" if again is None else "waiting", time.monotonic() - began)
             if again is not None:
                 self._queue.add(key, again)
+            self._dependencies.after_pass(key)
         if self._registry.get(key) is None:
             self._forget(key)
 
@@ -285,9 +291,11 @@ class Controller:
     # What makes an Application due.
 
     def _due(self, key: AppKey) -> None:
+        self._dependencies.noticed(key)
         self._queue.add(key)
 
     def _gone(self, key: AppKey) -> None:
+        self._dependencies.noticed(key)
         self._queue.add(key)  # a pass finds nothing, and forgets it after whatever is under way
 
     def _forget(self, key: AppKey) -> None:

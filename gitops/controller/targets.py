@@ -7,6 +7,7 @@ from gitops.api.application import Application
 from gitops.api.group import RECONCILE_AT_ANNOTATION
 from gitops.controller.applications import AppKey, key_of, owner_of
 from gitops.controller.cluster import Cluster
+from gitops.controller.dependencies import Dependencies
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
 from gitops.controller.recollection import Recollection
@@ -37,6 +38,7 @@ class Targets:
         renders: Renders,
         cluster: Cluster,
         recollection: Recollection,
+        dependencies: Dependencies,
         metrics: Metrics,
     ):
         self._sources = sources
@@ -44,6 +46,7 @@ class Targets:
         self._secrets = secrets
         self._renders = renders
         self._cluster = cluster
+        self._dependencies = dependencies
         self._metrics = metrics
         self._views: dict[AppKey, tuple[SourceView, str | None, str]] = {}
 
@@ -65,11 +68,7 @@ class Targets:
             chosen = await view.choose(app.spec.source.revision)
             self._metrics.phase("resolve", time.monotonic() - began)
             self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
-            memory.attempted = chosen.sha
-            memory.aim(await self._target(app, view, chosen, memory))
-            assert memory.target is not None  # noqa: S101 (for the type checker)
-            # A commit elsewhere in the repository is not this Application's: it writes no status.
-            memory.attempted = memory.target.commit.sha
+            await self._in_order(app, account, view, chosen, memory, done)
         except RenderError as error:
             done.problems += error.problems
             done.stale = True
@@ -84,6 +83,36 @@ class Targets:
     def check(self, app: Application, memory: Memory) -> None:
         """Raises GitopsError CHANGED_MEANWHILE if the target must be rendered before it is planned with."""
         self._recollection.check(app, memory)
+
+    async def _in_order(
+        self,
+        app: Application,
+        account: Account | None,
+        view: SourceView,
+        chosen: Chosen,
+        memory: Memory,
+        done: Pass,
+    ) -> None:
+        """Turn to the commit, unless it has to wait for other Applications: then the last target stays."""
+        faults = self._dependencies.faults(app)
+        waits = faults + self._dependencies.waits(app, chosen.sha)
+        tried = memory.attempted or (app.status.revision.attempted if app.status.revision else None)
+        # What was begun is not undone when a dependency breaks.
+        gated = bool(waits) and tried != chosen.sha
+        done.problems += faults
+        done.concludes = not waits
+        if not gated:
+            memory.attempted = chosen.sha
+        else:  # what is applied tells whether the commit changes anything
+            await self._fall_back(app, account, memory)
+        found = await self._target(app, view, chosen, memory, gated=gated)
+        if found is None:
+            done.held_back = True
+            done.problems += [one for one in waits if one not in faults]
+            return
+        memory.aim(found)
+        # A commit elsewhere in the repository is not this Application's: it writes no status.
+        memory.attempted = found.commit.sha
 
     def has_newer(self, key: AppKey) -> bool:
         """Whether the last poll shows another commit than the one that a pass began with."""
@@ -121,7 +150,10 @@ class Targets:
         self._secrets.release(key_of(app), keep=name)
         return await self._sources.use(key_of(app), source.repository, data, app.spec.sync.interval_seconds)
 
-    async def _target(self, app: Application, view: SourceView, chosen: Chosen, memory: Memory) -> Target:
+    async def _target(
+        self, app: Application, view: SourceView, chosen: Chosen, memory: Memory, *, gated: bool = False
+    ) -> Target | None:
+        """The commit as a target; None: it is `gated`, and would be another one than the last."""
         known = memory.target
         if known and known.namespace != app.destination_namespace:
             known = None
@@ -153,6 +185,8 @@ class Targets:
             memory.rendered_generation = app.metadata.generation
             memory.rendered_sha = chosen.sha
             return self._placed_again(app, known)
+        if gated:
+            return None
         failed = memory.failed_render
         if (
             failed

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitops.core.dependencies import holds_back
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.problem import Blame, Problem, Reason
 
@@ -48,6 +49,7 @@ _PASSING = frozenset(
         Reason.NAMESPACE_TERMINATING,
         Reason.RENDERER_UNAVAILABLE,
         Reason.REPOSITORY_UNREACHABLE,
+        Reason.DEPENDENCY_NOT_READY,
     }
 )
 
@@ -60,6 +62,11 @@ def failures(problems: Sequence[Problem]) -> list[Problem]:
 def obstacles(problems: Sequence[Problem]) -> list[Problem]:
     """The failures that keep a revision from being applied: all but fights, whose fields were applied."""
     return [problem for problem in failures(problems) if problem.reason is not Reason.FIGHTING]
+
+
+def current(problems: Sequence[Problem]) -> list[Problem]:
+    """The problems of what is worked on now: a newer revision that waits for others is none of them."""
+    return [problem for problem in problems if not holds_back(problem)]
 
 
 def is_passing(problem: Problem) -> bool:
@@ -139,7 +146,8 @@ def is_stalled(findings: Findings) -> bool:
 def _reconciling(findings: Findings) -> Judgement | None:
     failed = failures(findings.problems)
     if failed:
-        return Judgement("Reconciling", "True", failed[0].reason, f"is tried again: {_summary(failed)}")
+        again = "" if holds_back(failed[0]) else "is tried again: "
+        return Judgement("Reconciling", "True", failed[0].reason, f"{again}{_summary(failed)}")
     if findings.deleting:
         return Judgement("Reconciling", "True", Reason.DELETING, findings.waits_for or "is being deleted")
     if not findings.settled or findings.waits_for:

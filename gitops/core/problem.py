@@ -64,6 +64,9 @@ class Reason(StrEnum):
     DEPENDENCY_NOT_FOUND = "DependencyNotFound"
     HOOK_FAILED = "HookFailed"
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
+    # depending on other Applications
+    DEPENDENCY_NOT_READY = "DependencyNotReady"
+    DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"
@@ -75,6 +78,7 @@ class Reason(StrEnum):
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     DEGRADED = "Degraded"
     SUSPENDED = "Suspended"
+    HELD = "Held"
     DELETING = "Deleting"
     INTERNAL_ERROR = "InternalError"
 
