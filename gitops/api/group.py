@@ -31,6 +31,7 @@ HOOK_RUN_ANNOTATION = f"{GROUP}/hook-run"  # phase, run and name in the reposito
 # On Applications.
 RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"
 APPROVE_ANNOTATION = f"{GROUP}/approve"
+HOLD_ANNOTATION = f"{GROUP}/hold"
 FINALIZER = f"{GROUP}/cleanup"  # members are pruned or released, as spec.deletionPolicy says
 
 # KEP-3659, the ApplySet: the Application is the parent, each managed object a member.

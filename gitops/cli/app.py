@@ -296,3 +296,7 @@ def demo(
     from gitops.cli.demo import run as work
 
     raise typer.Exit(work(no_color=no_color))
+
+
+# More commands, each file with those of one subject; they need what is defined above.
+from gitops.cli import steering as _steering  # noqa: E402, F401

@@ -1,5 +1,6 @@
 """What is remembered of one Application between passes. Losing it costs requests, never correctness."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from gitops.core.hooks import HookResult, WantedHook
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
-from gitops.core.plan import Drift, Wanted
+from gitops.core.plan import Drift, Verb, Wanted
 from gitops.core.problem import Problem
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
@@ -117,6 +118,9 @@ class Memory:
     settled: bool = False  # the last pass found everything as Git wants it
     applied_at: float | None = None  # when it was applied, until it is healthy
     trigger: Trigger = "start"
+    cause: str = "start"  # of the sync under way, for the history; empty: none is
+    tally: Counter[Verb] = field(default_factory=Counter)  # its steps, as far as they are done
+    held: str = ""  # the commit that the last pass was held at
 
     def aim(self, target: Target) -> None:
         """Work towards this from now on; what was aimed at before may be what objects still carry."""

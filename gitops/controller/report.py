@@ -12,7 +12,8 @@ from gitops.controller.applications import APPLICATIONS
 from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.status import Counts, count, status_of, unique, waits_for
+from gitops.controller.retention import count_steps, end_sync, hold_in, hold_in_words
+from gitops.controller.status import Counts, count, is_applied, status_of, unique, waits_for
 from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
@@ -39,13 +40,17 @@ class Reporter:
         now = datetime.now(UTC)
         done.problems = unique(done.problems + list(done.unreadable.values()))
         counts = count(done)
-        findings = self._findings(done, counts, memory)
+        findings = self._findings(done, counts, memory, now)
+        count_steps(done, memory)
         status = status_of(done, findings, counts, memory, now)
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
-        return await self._write(done.app, status, memory)
+        told = await self._write(done.app, status, memory)
+        if told and is_applied(done, findings):
+            end_sync(memory)
+        return told
 
-    def _findings(self, done: Pass, counts: Counts, memory: Memory) -> Findings:
+    def _findings(self, done: Pass, counts: Counts, memory: Memory, now: datetime) -> Findings:
         app = done.app
         settled = (
             done.target is not None
@@ -69,6 +74,7 @@ class Reporter:
             suspended=app.spec.suspend,
             deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
+            held=hold_in_words(hold_in(done, memory.status or app.status, now), app.spec.source.revision),
         )
         # A fight stops no sync, so it is no reason to run the hooks for one that failed.
         serious = replace(findings, problems=tuple(obstacles(current(done.problems))))
@@ -134,10 +140,12 @@ class Reporter:
         memory.announced = commit.sha
         if found_as_it_was:
             return
-        memory.applied_at = time.monotonic()
-        self._note_health(commit, memory, findings)
         self._metrics.sync(namespace, name, "succeeded", memory.trigger)
-        self._metrics.commit_applied(namespace, name, max(0.0, time.time() - commit.committed_at.timestamp()))
+        if not done.held:  # how old the commit of a rollback is says nothing about how fast syncs are
+            memory.applied_at = time.monotonic()
+            self._note_health(commit, memory, findings)
+            age = max(0.0, time.time() - commit.committed_at.timestamp())
+            self._metrics.commit_applied(namespace, name, age)
         counted = ", ".join(
             f"{count} {word}" for verb, word in _WORDS.items() if (count := done.counted(verb))
         )

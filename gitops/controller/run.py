@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from gitops.api.group import HOLD_ANNOTATION
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
@@ -276,6 +277,8 @@ class Controller:
         for app in self._registry.all():
             if app.status.revision and app.status.revision.applied:
                 used.add(app.status.revision.applied)
+            used.update(one.revision for one in app.status.history)
+            used.add(app.metadata.annotations.get(HOLD_ANNOTATION, "").lower())
         for memory in self._memories.values():
             if memory.target:
                 used.add(memory.target.commit.sha)

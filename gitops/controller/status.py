@@ -20,6 +20,7 @@ from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.progress import report_of
 from gitops.controller.rendering import RenderMemory
+from gitops.controller.retention import history_in, hold_in
 from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge, obstacles
 from gitops.core.directives import ApplyMode
 from gitops.core.fingerprint import fingerprint, mark
@@ -132,6 +133,11 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
     return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
 
 
+def is_applied(done: Pass, findings: Findings) -> bool:
+    """Whether the target counts as applied."""
+    return findings.settled and not obstacles(done.problems)
+
+
 def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, now: datetime) -> Status:
     """The status to write; after a pass that is not clean, fingerprint and applied revision stay.
 
@@ -155,7 +161,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
                 message=one.message,
             )
         )
-    applied = findings.settled and not obstacles(done.problems)
+    applied = is_applied(done, findings)
     clean = applied and not failures(done.problems)
     if app.spec.suspend:
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
@@ -163,6 +169,8 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         observed_generation=generation,
         conditions=tuple(conditions),
         revision=_revision(done, before.revision, memory, applied=applied, now=now),
+        hold=hold_in(done, before, now),
+        history=history_in(done, before, memory, now, applied=applied),
         objects=Objects(
             total=counts.total, synced=counts.synced, healthy=counts.healthy, drifted=counts.drifted
         ),

@@ -15,6 +15,7 @@ from gitops.controller.rendering import Renders
 from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceView
 from gitops.core.desired import place
+from gitops.core.hold import hold_of, unknown_commit
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.revision import Chosen
 from gitops.git.mirror import CommitInfo
@@ -63,18 +64,21 @@ class Targets:
             view = await self._view(app, account)
             if view.problem:
                 done.problems.append(view.problem)
-            if self._wants_refresh(app, memory) or view.needs_refresh:
+            asked = self._wants_refresh(app, memory)
+            if asked or view.needs_refresh:
                 await view.refresh()
-            chosen = await view.choose(app.spec.source.revision)
+            if asked:  # also where the poll has found a new commit
+                memory.trigger = "manual"
+            chosen = await self._choose(app, view, done)
             self._metrics.phase("resolve", time.monotonic() - began)
-            self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
             await self._in_order(app, account, view, chosen, memory, done)
         except RenderError as error:
             done.problems += error.problems
             done.stale = True
             await self._fall_back(app, account, memory)
         except GitopsError as error:
-            done.problems.append(error.problem)
+            missing = done.held and error.problem.reason is Reason.REVISION_NOT_FOUND
+            done.problems.append(unknown_commit(done.held) if missing else error.problem)
             done.stale = True
             await self._fall_back(app, account, memory)
         # What was recalled and has moved can't be healed before it is rendered.
@@ -83,6 +87,21 @@ class Targets:
     def check(self, app: Application, memory: Memory) -> None:
         """Raises GitopsError CHANGED_MEANWHILE if the target must be rendered before it is planned with."""
         self._recollection.check(app, memory)
+
+    async def _choose(self, app: Application, view: SourceView, done: Pass) -> Chosen:
+        """The commit that the source means, unless the Application is held at another one."""
+        revision = app.spec.source.revision
+        done.held = hold_of(app.metadata.annotations)
+        try:
+            newest = await view.choose(revision)
+        except GitopsError:
+            if not done.held:
+                raise
+            self._views.pop(key_of(app), None)
+            return Chosen("", done.held)
+        done.newest = newest.sha
+        self._views[key_of(app)] = (view, revision, newest.sha)
+        return Chosen("", done.held) if done.held else newest
 
     async def _in_order(
         self,
@@ -95,7 +114,8 @@ class Targets:
     ) -> None:
         """Turn to the commit, unless it has to wait for other Applications: then the last target stays."""
         faults = self._dependencies.faults(app)
-        waits = faults + self._dependencies.waits(app, chosen.sha)
+        # Whoever chose the commit by hand has not to wait for others.
+        waits = faults + ([] if done.held else self._dependencies.waits(app, chosen.sha))
         tried = memory.attempted or (app.status.revision.attempted if app.status.revision else None)
         # What was begun is not undone when a dependency breaks.
         gated = bool(waits) and tried != chosen.sha
@@ -105,12 +125,19 @@ class Targets:
             memory.attempted = chosen.sha
         else:  # what is applied tells whether the commit changes anything
             await self._fall_back(app, account, memory)
+        last, last_sha = memory.target, memory.rendered_sha
         found = await self._target(app, view, chosen, memory, gated=gated)
         if found is None:
             done.held_back = True
             done.problems += [one for one in waits if one not in faults]
             return
+        if last is None or (last.commit.sha, last.render.key) != (found.commit.sha, found.render.key):
+            memory.cause = _cause(memory, done, is_same=last_sha == chosen.sha)
+            if not (app.status.revision and app.status.revision.applied):
+                memory.cause = "start"
+            memory.tally.clear()
         memory.aim(found)
+        memory.held = done.held
         # A commit elsewhere in the repository is not this Application's: it writes no status.
         memory.attempted = found.commit.sha
 
@@ -134,11 +161,9 @@ class Targets:
         """A new value of the annotation asks the remote now; the first one seen is only remembered."""
         value = app.metadata.annotations.get(RECONCILE_AT_ANNOTATION, "")
         before, memory.reconcile_at = memory.reconcile_at, value
-        if before is None or before == value:
-            return False
-        memory.trigger = "manual"
-        memory.retry_hooks = True
-        return True
+        asked = before not in (None, value)
+        memory.retry_hooks = memory.retry_hooks or asked
+        return asked
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
         source = app.spec.source
@@ -276,6 +301,15 @@ class Targets:
         catalog = self._cluster.catalog
         desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
         memory.past = [Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)]
+
+
+def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:
+    """What a sync is the answer to, in the words of the history."""
+    if done.held and done.held != memory.held:
+        return "rollback"
+    if memory.held and not done.held:
+        return "resume"
+    return "spec" if is_same else memory.trigger
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

@@ -23,6 +23,7 @@ class Findings:
     suspended: bool = False
     deleting: bool = False
     revision: str = ""  # short, for messages
+    held: str = ""  # in words; empty when the Application follows its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ def _ready(findings: Findings, synced: Judgement, healthy: Judgement) -> Judgeme
     if healthy.status != "True":
         reason = Reason.PROGRESS_DEADLINE_EXCEEDED if findings.deadline_exceeded else healthy.reason
         return Judgement("Ready", "False", reason, healthy.message)
+    if findings.held:
+        return Judgement("Ready", "True", Reason.HELD, findings.held)
     return Judgement("Ready", "True", Reason.SUCCEEDED, synced.message)
 
 
