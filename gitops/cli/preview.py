@@ -1,10 +1,11 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
+from gitops.api.status import ConditionType
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
@@ -74,7 +75,13 @@ async def preview(
     if new:
         decided = Plan(decided.steps, (), decided.problems)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
-    return Preview(app, where, decided, desired, tried, drifts, rendered.warnings, new)
+    return Preview(app, where, decided, desired, tried, drifts, (*rendered.warnings, *_waits(app)), new)
+
+
+def _waits(app: Application) -> Iterator[str]:
+    ready = app.status.condition(ConditionType.READY)
+    if ready and ready.reason == Reason.DEPENDENCY_NOT_READY:
+        yield f"a sync waits: {ready.message}"
 
 
 async def _situation(

@@ -5,24 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.controller.told import told
-from tests.support.cluster import Obj
+from tests.support.command import Command
 from tests.support.controller import HOME, Controller
-from tests.support.manifests import config_map, deployment, to_yaml
+from tests.support.manifests import config_map, running, to_yaml
 from tests.support.site import App, Site
 from tests.support.wait import stays, wait_for
 
 
-def stuck(name: str) -> Obj:
-    """Never healthy: no Node has room for it."""
-    one = deployment(name, replicas=1)
-    template = one["spec"]["template"]["spec"]
-    template["containers"][0]["resources"] = {"requests": {"cpu": "100000"}}
-    return one
-
-
 def files(db: str, web: str, *, broken: bool = False) -> dict[str, str | None]:
     """A repository of two Applications; `broken`: the database's one doesn't become healthy."""
-    extra = [stuck("db")] if broken else []
+    extra = [running("db", "image-pull")] if broken else []
     return {
         "db/a.yaml": to_yaml(config_map("db", {"key": db}), *extra),
         "web/a.yaml": to_yaml(config_map("web", {"key": web})),
@@ -70,6 +62,25 @@ def test_what_is_applied_is_healed_and_runs_while_a_newer_commit_waits(
     web.wait_ready(last)
     assert site.data("web") == {"key": "3"}
     assert db.status["revision"]["applied"] == last
+
+
+def test_what_left_git_before_can_be_pruned_while_a_newer_commit_waits(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    gone = config_map("gone", metadata={"annotations": {"gitops.dev/prune": "Confirm"}})
+    first = site.push({**files("1", "1"), "web/gone.yaml": to_yaml(gone)})
+    _, web = pair(site)
+    web.wait_ready(first)
+    second = site.push({**files("1", "2"), "web/gone.yaml": None})
+    web.wait_ready(second)
+    site.push(files("2", "3", broken=True))
+    web.wait_reason("DependencyNotReady", "Ready")
+    shown = command("diff", f"{HOME}/{web.name}")
+    assert "a sync waits" in shown.out
+    assert site.data("gone") is not None
+    web.annotate(approve=second)
+    wait_for(lambda: site.data("gone") is None, "it is pruned", state=lambda: web.status)
+    assert site.data("web") == {"key": "2"}
 
 
 def test_one_whose_dependency_breaks_later_stays_ready_and_heals(controller: Controller, site: Site) -> None:
