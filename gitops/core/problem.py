@@ -63,6 +63,7 @@ class Reason(StrEnum):
     DEPENDENCY_NOT_FOUND = "DependencyNotFound"
     HOOK_FAILED = "HookFailed"
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
+    INVALID_HEALTH_RULES = "InvalidHealthRules"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"

@@ -1,6 +1,6 @@
 """Health: how an object is, judged from one object that is passed in."""
 
-from gitops.core.health.assess import assess, needs_body
+from gitops.core.health.assess import assess, is_ignored, needs_body
 from gitops.core.health.states import (
     HEALTHY,
     Health,
@@ -18,6 +18,7 @@ __all__ = [
     "Object",
     "assess",
     "degraded",
+    "is_ignored",
     "needs_body",
     "progressing",
     "suspended",

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
+from gitops.api.group import IGNORE_HEALTH_ANNOTATION
 from gitops.core.health import pods, workloads
 from gitops.core.health.catalog import judge_of
 from gitops.core.health.generic import by_convention, outdated
-from gitops.core.health.reading import conditions, part, text
+from gitops.core.health.reading import conditions, is_true, part, text, words
 from gitops.core.health.states import HEALTHY, Health, Object, progressing
 from gitops.core.model import GroupKind
+
+# Ours, and the one that objects may have from Argo CD.
+IGNORE_ANNOTATIONS = (IGNORE_HEALTH_ANNOTATION, "argocd.argoproj.io/ignore-healthcheck")
 
 _CODE: Mapping[GroupKind, Callable[[Object], Health]] = {**workloads.KINDS, **pods.KINDS}
 
@@ -47,7 +51,19 @@ def being_deleted(obj: Object) -> Health | None:
         return None
     listed = metadata.get("finalizers")
     finalizers = ", ".join(text(one) for one in listed) if isinstance(listed, list) else ""
-    return progressing("being deleted" + (f", waits for the finalizers {finalizers}" if finalizers else ""))
+    said = "being deleted" + (f", waits for the finalizers {finalizers}" if finalizers else "")
+    # A Namespace says in its conditions what is left in it.
+    left = [words(one) for one in conditions(obj).values() if is_true(one)]
+    if left and kind_of(obj) == GroupKind("", "Namespace"):
+        said += f": {'; '.join(left)}"
+    return progressing(said)
+
+
+def is_ignored(annotations: object) -> bool:
+    """Whether somebody wants an object's health not to count."""
+    return isinstance(annotations, Mapping) and any(
+        str(annotations.get(name)).lower() == "true" for name in IGNORE_ANNOTATIONS
+    )
 
 
 def kind_of(obj: Object) -> GroupKind:
