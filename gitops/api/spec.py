@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from gitops.api.health import HealthOfKind
 from gitops.api.rules import (
     CEL_KEY,
     Duration,
@@ -299,6 +300,14 @@ class Spec(SpecModel):
     )
     destination: Destination = Field(default=Destination(), description="Where the objects go.")
     sync: Sync = Field(default=Sync(), description="How the cluster is brought to a revision.")
+    health: Annotated[tuple[HealthOfKind, ...], Field(max_length=32)] = Field(
+        default=(),
+        description=(
+            "How the health of the Application's objects of certain kinds is judged. Wins over the ConfigMap "
+            "gitops-health of the controller's namespace, which wins over what is built in. At most 32, each "
+            "kind once."
+        ),
+    )
     service_account_name: ObjectName | None = Field(
         default=None,
         description=(

@@ -98,14 +98,21 @@ def _no_object(place: str, message: str) -> GitopsError:
 
 def _own_rules(path: Path) -> dict[GroupKind, CustomJudge]:
     data, where = _read(str(path))
-    documents = [one.value for one in read_yaml(data, where, Budget(_LIMITS)) if one.value is not None]
-    try:
-        return {
-            kind: CustomJudge(rule) for one in documents for kind, rule in read_custom(one, where).items()
-        }
-    except InvalidRulesError as error:
-        advice = "see docs/how-to/health.md for the format"
-        raise fail(Reason.INVALID_HEALTH_RULES, str(error), Blame.SPEC, advice=advice) from None
+    judges: dict[GroupKind, CustomJudge] = {}
+    for document in read_yaml(data, where, Budget(_LIMITS)):
+        rules, faults = read_custom(document.value, where)
+        if faults:
+            raise _refused(faults[0])
+        try:
+            judges |= {kind: CustomJudge(rule) for kind, rule in rules.items()}
+        except InvalidRulesError as error:
+            raise _refused(str(error)) from None
+    return judges
+
+
+def _refused(message: str) -> GitopsError:
+    advice = "docs/how-to/health.md describes the format"
+    return fail(Reason.INVALID_HEALTH_RULES, message, Blame.SPEC, advice=advice)
 
 
 def _judge(obj: Mapping[str, Any], own: Mapping[GroupKind, CustomJudge]) -> Health:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gitops.core.health import HEALTHY, assess, is_ignored, needs_body
+from gitops.core.health import assess, counted, needs_body
 from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable, observe
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
@@ -16,9 +16,7 @@ from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST,
 
 def remember(obj: Mapping[str, Any], kind: GroupKind, key: ObjectKey | None = None) -> Observed:
     """What is kept of a live object, its health included; `key` as in `observe`."""
-    if is_ignored(obj["metadata"].get("annotations")):
-        return observe(obj, kind, HEALTHY, key)
-    return observe(obj, kind, assess(typed(obj, kind)), key)
+    return observe(obj, kind, counted(typed(obj, kind)), key)
 
 
 def typed(obj: Mapping[str, Any], kind: GroupKind) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Health: how an object is, judged from one object that is passed in."""
 
-from gitops.core.health.assess import assess, is_ignored, needs_body
+from gitops.core.health.assess import assess, needs_body
+from gitops.core.health.counted import counted, is_ignored
 from gitops.core.health.states import (
     HEALTHY,
     Health,
@@ -17,6 +18,7 @@ __all__ = [
     "HealthState",
     "Object",
     "assess",
+    "counted",
     "degraded",
     "is_ignored",
     "needs_body",

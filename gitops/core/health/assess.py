@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from gitops.api.group import IGNORE_HEALTH_ANNOTATION
 from gitops.core.health import pods, workloads
 from gitops.core.health.catalog import judge_of
 from gitops.core.health.generic import by_convention, outdated
 from gitops.core.health.reading import conditions, is_true, part, text, words
 from gitops.core.health.states import HEALTHY, Health, Object, progressing
 from gitops.core.model import GroupKind
-
-# Ours, and the one that objects may have from Argo CD.
-IGNORE_ANNOTATIONS = (IGNORE_HEALTH_ANNOTATION, "argocd.argoproj.io/ignore-healthcheck")
 
 _CODE: Mapping[GroupKind, Callable[[Object], Health]] = {**workloads.KINDS, **pods.KINDS}
 
@@ -57,13 +53,6 @@ def being_deleted(obj: Object) -> Health | None:
     if left and kind_of(obj) == GroupKind("", "Namespace"):
         said += f": {'; '.join(left)}"
     return progressing(said)
-
-
-def is_ignored(annotations: object) -> bool:
-    """Whether somebody wants an object's health not to count."""
-    return isinstance(annotations, Mapping) and any(
-        str(annotations.get(name)).lower() == "true" for name in IGNORE_ANNOTATIONS
-    )
 
 
 def kind_of(obj: Object) -> GroupKind:

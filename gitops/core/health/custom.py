@@ -1,5 +1,6 @@
 """Rules of users, for kinds of any group: read here, judged where nothing depends on how long that takes."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,44 +14,51 @@ from gitops.core.model import GroupKind
 
 @dataclass(frozen=True, slots=True)
 class CustomRule:
-    """What a user says of one kind: the definition as it was written, and where that stands."""
+    """What a user says of one kind: the definition as JSON, and where it stands."""
 
     kind: GroupKind
-    data: Mapping[str, Any]
+    source: str
     place: str
 
 
-def read_custom(data: Any, place: str) -> dict[GroupKind, CustomRule]:
-    """Rules as users write them; raises InvalidRulesError. Expressions are not looked at.
+def read_custom(data: Any, place: str) -> tuple[dict[GroupKind, CustomRule], list[str]]:
+    """Rules as users write them, and what is wrong with those that can't be used.
 
     A list of definitions that have `group` and `kind`, as in spec.health; or a mapping from
-    `Kind.group` to definitions.
+    `Kind.group` to definitions. Expressions are not looked at: compiling them may take long.
     """
-    if data is None:
-        return {}
     found: dict[GroupKind, CustomRule] = {}
-    for kind, definition, where in _entries(data, place):
-        read_definition(definition, where)
+    faults: list[str] = []
+    try:
+        entries = _entries(data, place)
+    except InvalidRulesError as error:
+        return {}, [str(error)]
+    for kind, definition, where in entries:
+        try:
+            read_definition(definition, where)
+        except InvalidRulesError as error:
+            faults.append(str(error))
+            continue
         if kind in found:
-            raise InvalidRulesError(f"{where}: there are rules for {kind} already")
-        found[kind] = CustomRule(kind, definition, where)
-    return found
+            faults.append(f"{where}: there are rules for {kind} already")
+        else:
+            found[kind] = CustomRule(kind, json.dumps(definition, default=str), where)
+    return found, faults
 
 
-def _entries(data: Any, place: str) -> list[tuple[GroupKind, Mapping[str, Any], str]]:
-    entries = []
+def _entries(data: Any, place: str) -> list[tuple[GroupKind, Any, str]]:
+    if data is None:
+        return []
     if isinstance(data, Mapping):
-        for name, definition in data.items():
-            kind, _, group = str(name).partition(".")
-            entries.append(
-                (GroupKind(group, kind), _mapping(definition, f"{place}: {name}"), f"{place}: {name}")
-            )
-        return entries
+        return [(_kind(str(name)), definition, f"{place}: {name}") for name, definition in data.items()]
     if not isinstance(data, list | tuple):
         raise InvalidRulesError(f"{place}: must be a list of definitions with group and kind")
+    entries = []
     for index, one in enumerate(data):
         where = f"{place}[{index}]"
-        entry = dict(_mapping(one, where))
+        if not isinstance(one, Mapping):
+            raise InvalidRulesError(f"{where}: must be a mapping with group, kind and rules")
+        entry = dict(one)
         group, kind = entry.pop("group", ""), entry.pop("kind", None)
         if not isinstance(kind, str) or not kind or not isinstance(group, str):
             raise InvalidRulesError(f"{where}: has no kind, or a group that isn't text")
@@ -58,10 +66,9 @@ def _entries(data: Any, place: str) -> list[tuple[GroupKind, Mapping[str, Any], 
     return entries
 
 
-def _mapping(data: Any, place: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise InvalidRulesError(f"{place}: must be a mapping with rules, states or otherwise")
-    return data
+def _kind(name: str) -> GroupKind:
+    kind, _, group = name.partition(".")
+    return GroupKind(group, kind)
 
 
 class CustomJudge:
@@ -69,7 +76,7 @@ class CustomJudge:
 
     def __init__(self, rule: CustomRule) -> None:
         """Raises InvalidRulesError."""
-        definition: Definition = read_definition(rule.data, rule.place)
+        definition: Definition = read_definition(json.loads(rule.source), rule.place)
         check(definition, rule.place)
         self._judge = Judge(definition)
 
