@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gitops.core.health import Health, HealthState, is_ignored, progressing
+from gitops.core.health import Health, HealthState, progressing
 from gitops.core.health.custom import CustomRule, read_custom
 from gitops.core.inventory import Observed
 from gitops.core.mask import LAST_APPLIED
@@ -125,7 +125,7 @@ class OwnHealth:
         """An object with its health as known until its rule has been asked; `obj` None: it is on its way."""
         kind = seen.key.group_kind
         rule = self.rule_for(seen.part_of, kind) if self._sets else None
-        if rule is None or seen.deleting or (obj and is_ignored(obj["metadata"].get("annotations"))):
+        if rule is None or seen.deleting:
             self._waiting.pop(seen.key, None)
             return seen
         if obj is not None:

@@ -1,7 +1,7 @@
 """Health: how an object is, judged from one object that is passed in."""
 
 from gitops.core.health.assess import assess, needs_body
-from gitops.core.health.counted import counted, is_ignored
+from gitops.core.health.counted import counted
 from gitops.core.health.states import (
     HEALTHY,
     Health,
@@ -20,7 +20,6 @@ __all__ = [
     "assess",
     "counted",
     "degraded",
-    "is_ignored",
     "needs_body",
     "progressing",
     "suspended",
