@@ -46,6 +46,7 @@ _PASSING = """
 """
 _GOING_ON = frozenset(_PASSING.split())
 _HALTED = frozenset({"paused", "suspended", "suspend", "hibernated", "stopped", "disabled"})
+_SWITCHED_OFF = frozenset({"reconcilepaused", "reconciliationpaused", "paused", "suspended"})  # reasons
 _GOOD_END = re.compile(r"(ready|available|healthy|succeeded|valid|synced|success|successful|running|online)$")
 _ROLLED_OUT = re.compile(r"available$|complete[d]?$|succeeded$|done$|success$|finished$|uptodate$|ready$")
 
@@ -95,6 +96,8 @@ def _unless_met(name: str, condition: Condition, generation: int) -> Health:
         return HEALTHY
     if not is_false(condition):
         return progressing(said)
+    if squeezed(text(condition.get("reason"))) in _SWITCHED_OFF:
+        return suspended(said)
     if _passes(condition) or (name in _FINISHED and not _fails(condition)):
         return progressing(said)
     return degraded(said)
@@ -102,7 +105,7 @@ def _unless_met(name: str, condition: Condition, generation: int) -> Health:
 
 def _passes(condition: Condition) -> bool:
     # Cluster API and Knative say how grave a condition is that isn't met.
-    if text(condition.get("severity")).lower() in ("info", "warning"):
+    if text(condition.get("severity")).lower() == "info":
         return True
     return passes(text(condition.get("reason")), text(condition.get("message")))
 

@@ -72,7 +72,11 @@ def read_kinds(data: Any, place: str) -> dict[str, Definition]:
         return {}
     if not isinstance(data, Mapping):
         _refuse(place, "must be a mapping from kinds to definitions")
-    return {_text(kind, place): read_definition(one, f"{place}: {kind}") for kind, one in data.items()}
+    return {
+        kind: read_definition(one, f"{place}: {kind}")
+        for kind, one in ((_text(name, place), one) for name, one in data.items())
+        if not kind.startswith(".")  # holds YAML anchors for the kinds below it
+    }
 
 
 def read_definition(data: Any, place: str) -> Definition:
@@ -127,7 +131,7 @@ def _table(data: Any, place: str) -> StateTable:
         _refuse(place, "must be a mapping with at, and words by state")
     _known(data, {"at", "say", *_STATES}, place)
     path = data.get("at")
-    if not isinstance(path, str) or not _PATH.match(path):
+    if not isinstance(path, str) or not (_PATH.match(path) or path == "status"):
         _refuse(f"{place}.at", "must be a path like status.phase")
     words: dict[str, HealthState] = {}
     for state in HealthState:

@@ -69,14 +69,17 @@ def paths_of(sources: list[str]) -> dict[str, Paths]:
 
 def _chains(source: str) -> list[tuple[str, list[str]]]:
     # Text in quotes may look like a path, but not where it is an index: conditions["Ready"].
-    plain = re.sub(
-        r"""(?<!\[)(?<!\[ )[rR]?("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""",
-        lambda found: '"' + " " * (len(found[0]) - 2) + '"',
-        source,
+    plain = _STRING.sub(
+        lambda found: found[0] if _is_index(found) else f'"{" " * (len(found[0]) - 2)}"', source
     )
     return [
         (found[1], ["".join(step) for step in _STEP.findall(found[2])]) for found in _CHAIN.finditer(plain)
     ]
+
+
+def _is_index(found: re.Match[str]) -> bool:
+    before, after = found.string[: found.start()].rstrip(), found.string[found.end() :].lstrip()
+    return before.endswith("[") and after.startswith("]")
 
 
 def _add(tree: dict[str, Paths], names: list[str]) -> None:

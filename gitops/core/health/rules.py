@@ -82,7 +82,7 @@ class _Values:
         if name == "object":
             return self._obj
         found = self._obj.get(name)
-        return found if isinstance(found, Mapping) else _EMPTY
+        return _EMPTY if found is None else found  # some operators' whole status is one word
 
     def at(self, path: tuple[str, ...]) -> Any:
         return at(self._root(path[0]), path[1:])
@@ -99,6 +99,8 @@ def _own_words(state: HealthState, values: _Values, rule: Rule | None, word: str
             if kind in rule.when and (said := words(condition)) != kind:
                 return said
     status = values.at(("status",))
+    if not isinstance(status, Mapping):
+        return f"status {text(status)}"
     said = text(status.get("message")) or text(status.get("reason"))
     if word:
         return f"{word}: {said}" if said else word

@@ -53,6 +53,7 @@ CONDITIONS: list[tuple[Any, HealthState, str]] = [
     (conds(cond("Ready", "True", observedGeneration=2)), H, ""),
     (conds(cond("Synced", "False", "ReconcileError", "denied"), cond("Ready", "True")), D, "denied"),
     (conds(cond("Synced", "True"), cond("Ready", "True")), H, ""),
+    (conds(cond("Synced", "False", "ReconcilePaused", "paused"), cond("Ready", "True")), S, "paused"),
     (conds(cond("Synced", "True")), H, ""),
     (conds(cond("Stalled", "True", "", "stuck"), cond("Ready", "True")), D, "stuck"),
     (conds(cond("LastSyncFailed", "True", "", "no host")), D, "no host"),
