@@ -7,7 +7,7 @@ import yaml
 
 from gitops.core.health import Health, HealthState
 from gitops.core.health.definition import read_definition
-from gitops.core.health.expressions import paths_of, project
+from gitops.core.health.expressions import Paths, paths_of, project
 from gitops.core.health.rules import Judge
 
 RULES = """
@@ -119,7 +119,7 @@ def test_only_what_an_expression_reads_is_copied(source: str, paths: Any) -> Non
 
 
 def test_a_copy_keeps_what_is_not_there_apart_from_what_is_null() -> None:
-    paths = {"a": {"b": None}, "c": None}
+    paths: Paths = {"a": {"b": None}, "c": None}
     assert project({"a": {"b": None, "x": 1}, "y": 2}, paths) == {"a": {"b": None}}
     assert project({"a": "text", "c": [1]}, paths) == {"a": "text", "c": [1]}
 
