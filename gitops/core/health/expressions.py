@@ -11,6 +11,8 @@ ROOTS = frozenset({"metadata", "spec", "status", "object", "conditions"})
 Paths: TypeAlias = "dict[str, Paths] | None"
 Run: TypeAlias = Callable[[Any], Any]
 
+_LONGEST_SHOWN = 120
+
 _KNOWN = """
     size startsWith endsWith contains matches string int uint double bool bytes duration timestamp type dyn
     min max getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes
@@ -40,17 +42,22 @@ def compile_expression(source: str) -> Run:
         if not _is_failure(error):
             raise
         lines = str(error).splitlines() or ["it can't be compiled"]
-        raise InvalidExpressionError(f"{source!r} is not valid CEL: {_first_reason(lines)}") from None
+        raise InvalidExpressionError(f"{_shown(source)} is not valid CEL: {_first_reason(lines)}") from None
     own = set(_MACRO_VARIABLE.findall(_STRING.sub('""', source)))
     unknown = sorted(set(names["variables"]) - ROOTS - own)
     if unknown:
         known = ", ".join(sorted(ROOTS))
-        raise InvalidExpressionError(f"{source!r} names {unknown[0]}, which isn't one of {known}")
+        raise InvalidExpressionError(f"{_shown(source)} names {unknown[0]}, which isn't one of {known}")
     strange = sorted(one for one in names["functions"] if one[0].isalpha() and one not in _FUNCTIONS)
     if strange:
-        raise InvalidExpressionError(f"{source!r} calls {strange[0]}(), which is not a function of CEL")
+        raise InvalidExpressionError(f"{_shown(source)} calls {strange[0]}(), which is not a function of CEL")
     execute: Run = program.execute
     return execute
+
+
+def _shown(source: str) -> str:
+    plain = " ".join(source.split())
+    return f"'{plain}'" if len(plain) <= _LONGEST_SHOWN else f"'{plain[:_LONGEST_SHOWN]}…'"
 
 
 def _first_reason(lines: list[str]) -> str:
