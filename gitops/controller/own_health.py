@@ -71,6 +71,14 @@ class OwnHealth:
         self._troubles: dict[CustomRule, _Trouble] = {}
         self._wake = asyncio.Event()
 
+    async def take_over(self, owner: str, rules: Sequence[Any]) -> tuple[set[GroupKind], tuple[Problem, ...]]:
+        """An Application's spec.health, when it has changed: the kinds to read again, and what is wrong."""
+        try:
+            changed = await self.adopt(owner, [("spec.health", rules)] if rules else [])
+        except GitopsError as error:
+            return set(), (error.problem,)
+        return changed, self.problems(owner)
+
     async def adopt(self, owner: str, places: Sequence[tuple[str, Any]]) -> set[GroupKind]:
         """Take over the rules of an ApplySet, as pairs of place and content. Returns the kinds to read again.
 

@@ -100,15 +100,10 @@ class Reconciler:
         return again if told else min(again or _UNTOLD, _UNTOLD)
 
     async def _health_rules(self, done: Pass) -> None:
-        """Take over the rules of spec.health when they have changed."""
         set_id = done.owner.applyset_id
         rules = [one.written() for one in done.app.spec.health]
-        try:
-            changed = await self.own_health.adopt(set_id, [("spec.health", rules)] if rules else [])
-        except GitopsError as error:
-            done.problems.append(error.problem)
-            return
-        done.problems += self.own_health.problems(set_id)
+        changed, problems = await self.own_health.take_over(set_id, rules)
+        done.problems += problems
         self.members.read_again(changed & {key.group_kind for key in self.members.of(set_id)})
 
     def _account(self, app: Application) -> Account | None:

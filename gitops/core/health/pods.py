@@ -7,29 +7,10 @@ from gitops.core.health.reading import conditions, is_false, is_true, items, num
 from gitops.core.health.states import HEALTHY, Health, Object, degraded, progressing
 from gitops.core.model import GroupKind
 
-# A container that waits for one of these waits in vain until somebody acts.
+# A container that waits for one of these waits in vain until somebody acts; so it does for all that begin
+# with Err or end with Error or BackOff.
 _FAULTS = frozenset(
-    {
-        "CrashLoopBackOff",
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "ErrImageNeverPull",
-        "ErrImagePullBackOff",
-        "RegistryUnavailable",
-        "InvalidImageName",
-        "ImageInspectError",
-        "SignatureValidationFailed",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "CreatePodSandboxError",
-        "PreCreateHookError",
-        "PreStartHookError",
-        "PostStartHookError",
-        "RunContainerError",
-        "ContainerCannotRun",
-        "StartError",
-        "KillContainerError",
-    }
+    {"InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed", "ContainerCannotRun"}
 )
 
 
@@ -52,7 +33,7 @@ def _pod(obj: Object) -> Health:
     if scheduled and is_false(scheduled):
         return progressing(f"not scheduled: {words(scheduled)}")
     if phase == "Running":
-        for container in _containers(status):
+        for container in items(status, "containerStatuses"):
             if fallen := _fallen(container):
                 return degraded(fallen)
     if phase == "Unknown":
@@ -69,7 +50,7 @@ def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _fault(container: Mapping[str, Any]) -> str:
     waiting = part(container, "state", "waiting")
     reason = text(waiting.get("reason"))
-    if reason not in _FAULTS:
+    if not (reason in _FAULTS or reason.startswith("Err") or reason.endswith(("Error", "BackOff"))):
         return ""
     died = _death(part(container, "lastState", "terminated"))
     said = text(waiting.get("message"))
@@ -78,9 +59,9 @@ def _fault(container: Mapping[str, Any]) -> str:
 
 
 def _fallen(container: Mapping[str, Any]) -> str:
-    """A container that is not ready and whose last run ended badly."""
+    """A container that should run all the time, has ended before, and is not ready again."""
     died = part(container, "lastState", "terminated") or part(container, "state", "terminated")
-    if container.get("ready") is True or not died or number(died.get("exitCode")) == 0:
+    if container.get("ready") is True or not died:
         return ""
     restarts = number(container.get("restartCount"))
     return f"container {text(container.get('name'))}: {_death(died)}, {restarts} restarts"

@@ -141,7 +141,12 @@ def _autoscaler(obj: Object) -> Health:
         return degraded(f"it can't scale: {words(able)}")
     if active and is_false(active) and active.get("reason") != "ScalingDisabled":
         return degraded(f"it does not scale: {words(active)}")
-    if able or number(part(obj, "status").get("currentReplicas")):
+    judged = active is not None and active.get("status") != "Unknown"
+    if (
+        judged
+        or "ScalingLimited" in found
+        or (not found and number(part(obj, "status").get("currentReplicas")))
+    ):
         return HEALTHY
     return progressing("its controller has not judged its target and its metrics yet")
 
