@@ -114,9 +114,10 @@ def _cron_job(obj: Object) -> Health:
         return suspended("the CronJob is suspended")
     status = part(obj, "status")
     started, ended = _time(status.get("lastScheduleTime")), _time(status.get("lastSuccessfulTime"))
-    running = any(True for _ in items(status, "active"))
-    # Every run but the one in work has ended, and the last one not with success.
-    if started and not running and (ended is None or ended < started):
+    running = sum(1 for _ in items(status, "active"))
+    if running:
+        return progressing(f"{running} Jobs of it run")
+    if started and (ended is None or ended < started):
         return degraded("its last run did not succeed: see its newest Job")
     return HEALTHY
 

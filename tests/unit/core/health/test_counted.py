@@ -15,6 +15,7 @@ NOT_AWAITED = [
     obj("networking.k8s.io/v1", "Ingress"),
     obj("autoscaling/v2", "HorizontalPodAutoscaler"),
     obj("policy/v1", "PodDisruptionBudget"),
+    obj("batch/v1", "CronJob", status={"active": [{"name": "a"}]}),
     obj("v1", "PersistentVolumeClaim", status={"phase": "Pending"}),
 ]
 
@@ -23,6 +24,15 @@ NOT_AWAITED = [
 def test_what_the_cluster_may_never_do_keeps_no_sync_waiting(waiting: dict[str, Any]) -> None:
     assert assess(waiting).state is HealthState.PROGRESSING
     assert counted(waiting).state is HealthState.HEALTHY
+
+
+@pytest.mark.parametrize(("reason", "state"), [("InsufficientPods", "Healthy"), ("SyncFailed", "Degraded")])
+def test_a_budget_leaves_it_to_its_pods_to_be_broken(reason: str, state: str) -> None:
+    condition = {"type": "DisruptionAllowed", "status": "False", "reason": reason, "message": "why"}
+    status = {"conditions": [condition], "currentHealthy": 0, "desiredHealthy": 1}
+    budget = obj("policy/v1", "PodDisruptionBudget", status=status)
+    assert assess(budget).state is HealthState.DEGRADED
+    assert counted(budget).state == state
 
 
 @pytest.mark.parametrize("waiting", NOT_AWAITED, ids=lambda one: one["kind"])
