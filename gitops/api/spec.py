@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from gitops.api.health import HealthOfKind
 from gitops.api.rules import (
     CEL_KEY,
     ApplicationName,
@@ -319,6 +320,14 @@ class Spec(SpecModel):
             "Applications that have to be Ready before a new revision is synced; those that follow the same "
             "revision of the same repository, at the same commit. What is applied is healed and pruned "
             "while it waits, and stays when a dependency breaks later. A circle is refused. At most 50."
+        ),
+    )
+    health: Annotated[tuple[HealthOfKind, ...], Field(max_length=32)] = Field(
+        default=(),
+        description=(
+            "How the health of the Application's objects of certain kinds is judged. Wins over the ConfigMap "
+            "gitops-health of the controller's namespace, which wins over what is built in. At most 32, each "
+            "kind once."
         ),
     )
     service_account_name: ObjectName | None = Field(

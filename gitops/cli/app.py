@@ -255,6 +255,25 @@ def diff(
 
 
 @app.command()
+def health(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON; -: standard input.")] = "-",
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="File with health rules of your own, which win.")
+    ] = None,
+    output: Format = Output.TEXT,
+) -> None:
+    """Print the health of each object of a file; needs no cluster.
+
+    \b
+    Example: kubectl get deployments,pods -o yaml | gitops health -
+    Example: gitops health objects.yaml --rules rules.yaml -o json
+    """
+    from gitops.cli.health import run as work
+
+    raise typer.Exit(work(file, rules=rules, output=output))
+
+
+@app.command()
 def status(
     name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
     output: Format = Output.TEXT,

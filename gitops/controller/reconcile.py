@@ -18,6 +18,7 @@ from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
+from gitops.controller.own_health import OwnHealth
 from gitops.controller.passes import Pass
 from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
@@ -58,6 +59,7 @@ class Reconciler:
     client: Client
     cluster: Cluster
     members: Members
+    own_health: OwnHealth
     registry: Registry
     targets: Targets
     reporter: Reporter
@@ -81,6 +83,7 @@ class Reconciler:
         if account is None and app.metadata.namespace != self.home:
             done.problems.append(_account_required())
             return None if await self.reporter.report(done, memory) else _UNTOLD
+        await self._health_rules(done)
         try:
             done.target = await self.targets.resolve(app, account, memory, done)
             if done.target:
@@ -100,6 +103,13 @@ class Reconciler:
         if memory.status and memory.status.hooks != recorded:
             again = 0.0  # what is recorded may be deleted now
         return again if told else min(again or _UNTOLD, _UNTOLD)
+
+    async def _health_rules(self, done: Pass) -> None:
+        set_id = done.owner.applyset_id
+        rules = [one.written() for one in done.app.spec.health]
+        changed, problems = await self.own_health.take_over(set_id, rules)
+        done.problems += problems
+        self.members.read_again(changed & {key.group_kind for key in self.members.of(set_id)})
 
     def _account(self, app: Application) -> Account | None:
         name = app.spec.service_account_name

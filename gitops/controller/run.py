@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -15,10 +15,12 @@ from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
+from gitops.controller.health_config import HealthConfig
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
+from gitops.controller.own_health import OwnHealth
 from gitops.controller.queue import Queue
 from gitops.controller.recollection import Recollection
 from gitops.controller.reconcile import Reconciler
@@ -29,8 +31,11 @@ from gitops.controller.sources import Sources, SourceSettings
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.controller.verification import Verification
+from gitops.core.health import Health
+from gitops.core.identity import applyset_id
 from gitops.core.inventory import Observed
-from gitops.core.problem import GitopsError
+from gitops.core.model import GroupKind
+from gitops.core.problem import GitopsError, Problem
 from gitops.core.verification import DAY
 from gitops.kube.client import Access, Client
 from gitops.kube.lease import Lease
@@ -137,7 +142,8 @@ class Controller:
         settings, metrics = self.settings, self.metrics
         self._registry = Registry(self._due, self._gone)
         self._cluster = Cluster(client, self._cluster_changed)
-        self._members = Members(client, metrics, self._noticed)
+        self._own_health = OwnHealth(renderer, self._health_judged)
+        self._members = Members(client, metrics, self._noticed, self._own_health)
         self._sources = Sources(
             SourceSettings(settings.cache / "mirrors", settings.allow_file, settings.least_interval),
             metrics,
@@ -147,6 +153,13 @@ class Controller:
         self._hook_objects = HookObjects(client, self._hook_changed)
         self._secrets = Secrets(client, self._secret_changed)
         self._events = Events(client, socket.gethostname())
+        self._health_config = HealthConfig(
+            client,
+            settings.namespace,
+            self._own_health,
+            self._health_rules_changed,
+            self._health_rule_refused,
+        )
         reporter = Reporter(client, self._events, metrics)
         self._dependencies = Dependencies(
             self._registry, self._memories.get, self._queue.add, settings.namespace
@@ -164,6 +177,7 @@ class Controller:
             client=client,
             cluster=self._cluster,
             members=self._members,
+            own_health=self._own_health,
             registry=self._registry,
             targets=self._targets,
             reporter=reporter,
@@ -178,6 +192,8 @@ class Controller:
 
     async def _start(self, client: Client) -> None:
         await self._cluster.start()
+        self._tasks.append(asyncio.create_task(self._own_health.run(), name="own health rules"))
+        await self._or_stopped(self._health_config.start())
         applications = Reflector(client, APPLICATIONS, self._registry)
         self._tasks.append(asyncio.create_task(applications.run(), name="watch Applications"))
         await self._or_stopped(applications.synced.wait())
@@ -205,6 +221,7 @@ class Controller:
             await asyncio.wait(self._tasks, timeout=_SHUTDOWN)
         for part in (
             self._events,
+            self._health_config,
             self._members,
             self._hook_objects,
             self._secrets,
@@ -305,6 +322,7 @@ class Controller:
         self._memories.pop(key, None)
         self._queue.drop(key)
         self._targets.drop(key)
+        self._own_health.forget(applyset_id(*key))
         self.metrics.forget(*key)
 
     def _source_changed(self, apps: list[AppKey]) -> None:
@@ -336,6 +354,15 @@ class Controller:
         key = self._registry.by_set(set_id)
         if key:
             self._queue.add(key)
+
+    def _health_judged(self, seen: Observed, health: Health) -> None:
+        self._members.judged(seen, health)
+
+    def _health_rules_changed(self, kinds: set[GroupKind]) -> None:
+        self._members.read_again(kinds)
+
+    def _health_rule_refused(self, obj: Mapping[str, Any], problem: Problem) -> None:
+        self._events.warning_about(obj, problem.reason, str(problem))
 
     def _noticed(self, set_id: str, before: Observed | None, after: Observed | None) -> None:
         key = self._registry.by_set(set_id)

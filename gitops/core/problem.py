@@ -67,6 +67,7 @@ class Reason(StrEnum):
     # depending on other Applications
     DEPENDENCY_NOT_READY = "DependencyNotReady"
     DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
+    INVALID_HEALTH_RULES = "InvalidHealthRules"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"

@@ -233,6 +233,11 @@ _APPLYING = {
         "Set spec.serviceAccountName to a ServiceAccount of the Application's namespace.",
         Blame.SPEC,
     ),
+    Reason.INVALID_HEALTH_RULES: Explanation(
+        "A rule of spec.health can't be used: its form is wrong, or an expression. The built-in rules count.",
+        "Correct what is named; try it with `gitops health FILE --rules RULES`.",
+        Blame.SPEC,
+    ),
 }
 _DEPENDING = {
     Reason.DEPENDENCY_NOT_READY: Explanation(
