@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from gitops.api.application import Application, InvalidApplication
-from gitops.api.status import Condition, ConditionType, Objects, Revision, Status
+from gitops.api.status import LONGEST_READ, MOST_READS, Condition, ConditionType, Objects, Revision, Status
 from gitops.core.problem import GitopsError
 
 Kubectl: TypeAlias = Callable[..., str]
@@ -223,7 +223,7 @@ def test_the_largest_status_that_the_models_allow_is_accepted(kubectl: Kubectl, 
         {
             "problems": [problem] * 20,
             "fingerprint": "f" * 4096,
-            "renderReads": [{"path": "p" * 200, "digest": "d" * 40}] * 200,
+            "renderReads": {"renderer": "kustomize", "paths": ["p" * LONGEST_READ] * MOST_READS},
         }
     )
     patch = json.dumps({"status": status.to_json()})
