@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gitops.core.health import pods, workloads
 from gitops.core.health.catalog import judge_of
-from gitops.core.health.generic import by_convention, outdated
+from gitops.core.health.generic import by_convention, outdated, switched_off
 from gitops.core.health.reading import conditions, is_true, part, text, words
 from gitops.core.health.states import HEALTHY, Health, Object, progressing
 from gitops.core.model import GroupKind
@@ -37,7 +37,8 @@ def assess(obj: Object) -> Health:
     judge = judge_of(kind)
     if judge:
         return judge.assess(obj)
-    return outdated(obj) or by_convention(obj, conditions(obj))
+    found = conditions(obj)
+    return switched_off(obj, found) or outdated(obj) or by_convention(obj, found)
 
 
 def being_deleted(obj: Object) -> Health | None:

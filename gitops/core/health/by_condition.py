@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops.core.health.reading import Condition, at, by_type, is_false, is_true, items, text, words
 from gitops.core.health.states import HEALTHY, Health, HealthState, degraded, progressing, suspended
-from gitops.core.health.words import passes, squeezed
+from gitops.core.health.words import is_permanent, passes, squeezed
 
 # Conditions that sum up all others, the most telling first.
 _SUMMARIES = (
@@ -15,8 +15,8 @@ _SUMMARIES = (
     "Available",
     "Healthy",
     "Succeeded",
+    "Successful",
     "Established",
-    "Running",
     "Complete",
     "Completed",
     "Finished",
@@ -25,19 +25,23 @@ _SUMMARIES = (
     "Active",
     "Online",
     "Operational",
+    "Running",
 )
-_FINISHED = frozenset({"Complete", "Completed", "Finished"})
+# False means not yet, unless the reason says more.
+_FINISHED = frozenset(
+    {"Complete", "Completed", "Finished", "Initialized", "Provisioned", "Scheduled", "Running"}
+)
 # False is bad even where a summary is fine: the newest spec is not what runs.
 _ALSO = """
     Synced Reconciled ReconcileSuccess ReconcileSuccessful Accepted Programmed ResolvedRefs Valid Validated
     Applied Synchronized Initialized Provisioned Configured Resolved Enforced Compliant Scheduled
-    ResourcesReady SpecAccepted ConfigurationValid UpToDate
+    ResourcesReady SpecAccepted ConfigurationValid UpToDate Attached
 """
 _ALSO_NEEDED = frozenset(_ALSO.split())
 _BAD = re.compile(
     r"^(stalled|degraded|unhealthy|invalid|blocked|misconfigured|crashed|aborted|timedout|rejected|lost|broken)$"
     r"|(failed|failure|failing|error|errors|errored|exceeded|conflict|conflicted|crashloop|unschedulable"
-    r"|unreachable|notfound)$|^(failed|failure|error|missing)"
+    r"|unreachable|notfound|degraded|unhealthy)$|^(failed|failure|error|missing)"
 )
 _PASSING = """
     reconciling progressing creating provisioning updating upgrading deploying initializing pending inprogress
@@ -45,9 +49,11 @@ _PASSING = """
     rollingupdate configuring starting stopping releasing issuing unavailable unready
 """
 _GOING_ON = frozenset(_PASSING.split())
-_HALTED = frozenset({"paused", "suspended", "suspend", "hibernated", "stopped", "disabled"})
-_SWITCHED_OFF = frozenset({"reconcilepaused", "reconciliationpaused", "paused", "suspended"})  # reasons
-_GOOD_END = re.compile(r"(ready|available|healthy|succeeded|valid|synced|success|successful|running|online)$")
+_HALTED = re.compile(r"(paused|suspended)$|^(suspend|hibernated|stopped|disabled)$")
+_GOOD_END = re.compile(r"(ready|available|healthy|succeeded|valid|synced|success|successful|online)$")
+_GOOD_NEGATED = re.compile(
+    r"(not|un|in)(ready|available|healthy|succeeded|valid|synced|successful|online)$|^not"
+)
 _ROLLED_OUT = re.compile(r"available$|complete[d]?$|succeeded$|done$|success$|finished$|uptodate$|ready$")
 
 
@@ -57,9 +63,12 @@ def by_conditions(conditions: Mapping[str, Condition], generation: int) -> Healt
         return None
     summary = next((name for name in _SUMMARIES if name in conditions), None)
     fine = summary is not None and is_true(conditions[summary])
-    for judge in (_bad, _halted, _going_on):
-        if found := judge(conditions, fine):
-            return found
+    if found := _bad(conditions) or halted(conditions):
+        return found
+    if summary and is_false(conditions[summary]) and is_permanent(text(conditions[summary].get("reason"))):
+        return degraded(_said(summary, conditions[summary]))
+    if found := _going_on(conditions, fine):
+        return found
     for name in _needed(conditions, summary):
         found = _unless_met(name, conditions[name], generation)
         if found.state is not HealthState.HEALTHY:
@@ -93,10 +102,12 @@ def _unless_met(name: str, condition: Condition, generation: int) -> Health:
     if isinstance(seen, int) and not isinstance(seen, bool) and seen < generation:
         return progressing(f"{name} has not been judged yet for the newest generation")
     if is_true(condition):
-        return HEALTHY
+        # Operators made with Ansible: Running while they are at it, Successful afterwards.
+        at_it = name == "Running" and condition.get("reason") == "Running"
+        return progressing(said) if at_it else HEALTHY
     if not is_false(condition):
         return progressing(said)
-    if squeezed(text(condition.get("reason"))) in _SWITCHED_OFF:
+    if squeezed(text(condition.get("reason"))).endswith(("paused", "suspended")):
         return suspended(said)
     if _passes(condition) or (name in _FINISHED and not _fails(condition)):
         return progressing(said)
@@ -114,14 +125,15 @@ def _fails(condition: Condition) -> bool:
     return bool(_BAD.search(squeezed(text(condition.get("reason")))))
 
 
-def _bad(conditions: Mapping[str, Condition], _fine: bool) -> Health | None:
+def _bad(conditions: Mapping[str, Condition]) -> Health | None:
     for name, condition in conditions.items():
         if is_true(condition) and _kind(name) == "bad":
             return degraded(_said(name, condition))
     return None
 
 
-def _halted(conditions: Mapping[str, Condition], _fine: bool) -> Health | None:
+def halted(conditions: Mapping[str, Condition]) -> Health | None:
+    """Suspended, where a condition says so."""
     for name, condition in conditions.items():
         if is_true(condition) and _kind(name) == "halted":
             return suspended(_said(name, condition))
@@ -136,7 +148,9 @@ def _going_on(conditions: Mapping[str, Condition], fine: bool) -> Health | None:
         if _ROLLED_OUT.search(squeezed(text(condition.get("reason")))):
             continue
         if not (fine and name not in ("Reconciling", "Progressing")):
-            return progressing(_said(name, condition))
+            # Whoever tries again has failed.
+            found = degraded if is_permanent(text(condition.get("reason"))) else progressing
+            return found(_said(name, condition))
     return None
 
 
@@ -148,12 +162,12 @@ def _kind(name: str) -> str:
         return "bad"
     if plain in _GOING_ON:
         return "going on"
-    if plain in _HALTED:
+    if _HALTED.search(plain):
         return "halted"
     if (
         name in _SUMMARIES
         or name in _ALSO_NEEDED
-        or (_GOOD_END.search(plain) and not plain.startswith("not"))
+        or (_GOOD_END.search(plain) and not _GOOD_NEGATED.search(plain))
     ):
         return "good"
     return ""
@@ -175,11 +189,11 @@ def of_parents(status: Mapping[str, Any], generation: int) -> Health | None:
         for one in items(status, field):
             found = by_type(one.get("conditions"))
             name = text(at(one, (naming, "name")))
-            for kind in ("Accepted", "ResolvedRefs", "Programmed", "Ready"):
-                if kind in found:
-                    health = _unless_met(kind, found[kind], generation)
+            for kind, condition in found.items():
+                if kind in _ALSO_NEEDED or _kind(kind) == "good":
+                    health = _unless_met(kind, condition, generation)
                     if health.state is not HealthState.HEALTHY:
                         return Health(health.state, f"parent {name}: {health.message}")
-            if bad := _bad(found, True):
+            if bad := _bad(found):
                 return Health(bad.state, f"parent {name}: {bad.message}")
     return None

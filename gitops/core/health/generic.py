@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gitops.core.health.by_condition import by_conditions, of_parents
+from gitops.core.health.by_condition import by_conditions, halted, of_parents
 from gitops.core.health.reading import Condition, at, items, number, part, text
 from gitops.core.health.states import HEALTHY, Health, HealthState, Object, degraded, progressing, suspended
 from gitops.core.health.words import state_of
@@ -11,7 +11,17 @@ from gitops.core.health.words import state_of
 _SWITCHES = ("suspend", "suspended", "paused")
 # What a person has to see, whatever else the status says (Cluster API calls these terminal).
 _TERMINAL = ("failureMessage", "failureReason")
-_ERRORS = ("error", "errorMessage", "errorMsg", "lastErrorMessage", "lastError", "errors", "failure")
+_ERRORS = (
+    "error",
+    "errorMessage",
+    "errorMsg",
+    "lastErrorMessage",
+    "lastError",
+    "errors",
+    "failure",
+    "problems",
+)
+_NO_ERROR = frozenset({"none", "null", "nil", "no", "ok", "false", "n/a"})
 _WORDS = (
     "phase",
     "state",
@@ -36,9 +46,13 @@ _WORDS = (
     "installStatus",
     "observedState",
     "reconciliationStatus",
+    "updateStatus",
+    "printableStatus",
+    "compliant",
     "summary",
     "result",
 )
+_SUFFIXES = ("phase", "state", "status")
 _INNER = ("status", "state", "phase", "health", "value")
 _MESSAGES = ("message", "statusMessage", "phaseMessage", "reason", "statusReason", "description", "info")
 _FLAGS = (
@@ -51,6 +65,7 @@ _FLAGS = (
     "provisioned",
     "initialized",
     "accepted",
+    "applied",
 )
 
 
@@ -61,6 +76,11 @@ def outdated(obj: Object) -> Health | None:
     if isinstance(observed, int) and not isinstance(observed, bool) and observed < generation:
         return progressing("the newest generation has not been observed by its controller")
     return None
+
+
+def switched_off(obj: Object, conditions: Mapping[str, Condition]) -> Health | None:
+    """Suspended by its spec or its conditions: its controller may not look at newer generations then."""
+    return _switched(obj) or halted(conditions)
 
 
 def by_convention(obj: Object, conditions: Mapping[str, Condition]) -> Health:
@@ -112,6 +132,11 @@ def _by_word(status: Mapping[str, Any]) -> Health | None:
             found = _of_word(value, status, name)
         if found:
             return found
+    for name, value in status.items():  # nexusStatus, lastSyncState
+        if isinstance(name, str) and name.lower().endswith(_SUFFIXES) and name not in _WORDS:
+            found = _of_word(value, status, name)
+            if found:
+                return found
     return None
 
 
@@ -189,6 +214,6 @@ def _first_text(status: Mapping[str, Any], names: Iterable[str]) -> str:
             value = next(items({"at": value}, "at"), None) or next(iter(value), None)
         if isinstance(value, Mapping):
             value = value.get("message") or value.get("description") or value.get("reason")
-        if isinstance(value, str) and (said := text(value)):
+        if isinstance(value, str) and (said := text(value)) and said.lower() not in _NO_ERROR:
             return said
     return ""
