@@ -82,9 +82,10 @@ def state_of(word: str) -> HealthState | None:
         return HealthState.UNKNOWN
     if _FAILING.search(plain):
         return HealthState.DEGRADED
-    if _WORKING.search(plain) and not _NEGATED.search(plain):
+    waits = _NEGATED.search(plain)
+    if _WORKING.search(plain) and not waits:
         return HealthState.HEALTHY
-    return HealthState.PROGRESSING if _ON_ITS_WAY.search(plain) or _doing(word) else None
+    return HealthState.PROGRESSING if waits or _ON_ITS_WAY.search(plain) or _doing(word) else None
 
 
 def _doing(word: str) -> bool:
