@@ -1,4 +1,4 @@
-"""Definitions at work: compiled when their kind is first met, then asked for each object."""
+"""Definitions at work: compiled as far as objects get in them, then asked for each object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,12 +21,11 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 class Judge:
-    """The compiled form of one definition."""
+    """One definition at work. Its expressions have been checked before (`definition.check`)."""
 
     def __init__(self, definition: Definition) -> None:
-        """Raises InvalidExpressionError."""
         self._definition = definition
-        self._run: dict[str, Run] = {one: compile_expression(one) for one in definition.expressions}
+        self._compiled: dict[str, Run] = {}  # most are never reached
         self._paths: dict[str, Paths] = paths_of(definition.expressions)
 
     def assess(self, obj: Object) -> Health:
@@ -36,7 +35,7 @@ class Judge:
             return waits
         values = _Values(obj, self._paths)
         for rule in definition.rules:
-            if value_of(self._run[rule.when], values.context) is True:
+            if self._value(rule.when, values) is True:
                 return self._health(rule.state, rule.say, values, rule)
         table = definition.table
         if table:
@@ -48,6 +47,12 @@ class Judge:
             return by_convention(obj, values.conditions)
         return self._health(definition.otherwise, definition.otherwise_say, values, None)
 
+    def _value(self, source: str, values: "_Values") -> Any:
+        run = self._compiled.get(source)
+        if run is None:
+            run = self._compiled[source] = compile_expression(source)
+        return value_of(run, values.context)
+
     def _health(
         self, state: HealthState, say: Say, values: "_Values", rule: Rule | None, word: str = ""
     ) -> Health:
@@ -55,7 +60,7 @@ class Judge:
             return HEALTHY
         said = text(values.at(say.path)) if say.path else ""
         if say.expression:
-            said = text(value_of(self._run[say.expression], values.context))
+            said = text(self._value(say.expression, values))
         return Health(state, said or _own_words(state, values, rule, word))
 
 
