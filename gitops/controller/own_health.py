@@ -152,7 +152,11 @@ class OwnHealth:
             await self._wake.wait()
             await asyncio.sleep(_CALM)
             self._wake.clear()
-            pause = await self._ask_all()
+            try:
+                pause = await self._ask_all()
+            except Exception:
+                log.exception("health rules not evaluated, by a defect of ours")
+                pause = _PUNISHMENT[0]
             if pause is not None:
                 # Sleeps until the next try, or until something else wants to be judged.
                 with contextlib.suppress(TimeoutError):

@@ -4,7 +4,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops.core.health import HealthState, assess
@@ -281,6 +281,7 @@ TYPES = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the first one compiles the rules of its kind
 @given(TYPES, st.dictionaries(KEYS, TREES))
 def test_no_object_is_too_strange(named: tuple[str, str], obj: dict[str, Any]) -> None:
     """An error here would end the watch of its whole kind."""
@@ -289,6 +290,7 @@ def test_no_object_is_too_strange(named: tuple[str, str], obj: dict[str, Any]) -
     assert bool(found.message) == (found.state is not H)
 
 
+@settings(deadline=None)
 @given(TREES, TREES, TREES)
 def test_no_type_is_too_strange(version: Any, kind: Any, status: Any) -> None:
     assert (
