@@ -299,6 +299,14 @@ class Dependency(SpecModel):
             "may depend on those of other namespaces. At most 63 characters."
         ),
     )
+    ready: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None,
+        description=(
+            "CEL expression over the Application's metadata, spec, status and conditions (by type) that is "
+            "true when it counts as ready, like status.objects.healthy > 0. Default: its condition Ready is "
+            "True, at the same commit where both follow the same. At most 1,024 characters."
+        ),
+    )
 
 
 class Spec(SpecModel):

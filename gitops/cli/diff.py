@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from gitops.api.application import Application
+from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, KIND
 from gitops.cli.app import Exit, Output
 from gitops.cli.preview import Preview, preview, refusals
@@ -26,6 +26,7 @@ from gitops.kube.contexts import context_namespace
 _GUARDS = frozenset(
     {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
 )
+_LOCAL = "file:///work-tree"
 _NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED})
 
 
@@ -121,9 +122,22 @@ async def _resolve(
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": name, "namespace": home},
-        "spec": {"source": {"repository": place.remote or "file:///work-tree", "path": place.path}},
+        "spec": {"source": {"repository": place.remote or _LOCAL, "path": place.path}},
     }
-    return Application.parse(fresh), place, True
+    try:
+        return Application.parse(fresh), place, True
+    except InvalidApplication:  # a remote may be any path; nothing is fetched from it here
+        fresh["spec"] = {"source": {"repository": _LOCAL, "path": place.path}}
+    try:
+        return Application.parse(fresh), place, True
+    except InvalidApplication as error:
+        raise fail(
+            Reason.INVALID_OBJECT,
+            str(error),
+            Blame.SPEC,
+            where=target,
+            advice="name an Application with --app",
+        ) from None
 
 
 def _reads(app: Application, place: Place) -> bool:

@@ -22,6 +22,7 @@ from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.own_health import OwnHealth
 from gitops.controller.queue import Queue
+from gitops.controller.readiness import Readiness
 from gitops.controller.recollection import Recollection
 from gitops.controller.reconcile import Reconciler
 from gitops.controller.rendering import Renders
@@ -162,7 +163,7 @@ class Controller:
         )
         reporter = Reporter(client, self._events, metrics)
         self._dependencies = Dependencies(
-            self._registry, self._memories.get, self._queue.add, settings.namespace
+            self._registry, self._memories.get, self._queue.add, settings.namespace, Readiness(renderer)
         )
         self._targets = Targets(
             self._sources,

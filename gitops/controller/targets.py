@@ -115,7 +115,7 @@ class Targets:
         """Turn to the commit, unless it has to wait for other Applications: then the last target stays."""
         faults = self._dependencies.faults(app)
         # Whoever chose the commit by hand has not to wait for others.
-        waits = faults or ([] if done.held else self._dependencies.waits(app, chosen.sha))
+        waits = faults or ([] if done.held else await self._dependencies.waits(app, chosen.sha))
         tried = memory.attempted or (app.status.revision.attempted if app.status.revision else None)
         # What was begun is not undone when a dependency breaks.
         gated = bool(waits) and tried != chosen.sha

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.health import Health, HealthState
+from gitops.core.problem import Blame, Problem, Reason, fail
 
 Name: TypeAlias = tuple[str, str]  # namespace, name of an Application
 
@@ -126,6 +127,21 @@ def waits(peers: Iterable[Peer], follows: tuple[str, str], sha: str) -> Iterator
             _WHERE,
             "it goes on by itself",
         )
+
+
+def readiness_of(health: Health, expression: str, where: str) -> Standing:
+    """What the answer to an expression means; raises GitopsError INVALID_EXPRESSION if it has none."""
+    if health.state is HealthState.HEALTHY:
+        return Standing(True, Reason.SUCCEEDED, "")
+    if health.state is HealthState.UNKNOWN:
+        raise fail(
+            Reason.INVALID_EXPRESSION,
+            health.message,
+            Blame.SPEC,
+            where=where,
+            advice="correct the expression; it reads metadata, spec, status, conditions and object",
+        )
+    return Standing(False, Reason.PROGRESSING, f"{expression} is not true")
 
 
 def _shown(name: Name) -> str:

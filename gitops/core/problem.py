@@ -66,6 +66,7 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
     # depending on other Applications
     DEPENDENCY_NOT_READY = "DependencyNotReady"
+    INVALID_EXPRESSION = "InvalidExpression"
     DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
     INVALID_HEALTH_RULES = "InvalidHealthRules"
     # pruning

@@ -245,6 +245,11 @@ _DEPENDING = {
         "follow the same revision of a repository. What is applied goes on being healed.",
         "Look at the Application that is named; its own message is quoted.",
     ),
+    Reason.INVALID_EXPRESSION: Explanation(
+        "A CEL expression of spec.dependsOn is not valid, or costs more than is allowed.",
+        "Correct the expression that is named; it reads metadata, spec, status, conditions and object.",
+        Blame.SPEC,
+    ),
     Reason.DEPENDENCY_NOT_ALLOWED: Explanation(
         "spec.dependsOn names an Application of another namespace.",
         "Depend on Applications of the same namespace; only those of the controller's may depend on any.",

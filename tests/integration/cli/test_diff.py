@@ -268,6 +268,15 @@ def test_a_folder_of_nobody_is_compared_as_a_new_application(
     site.check_bystanders()
 
 
+def test_a_folder_whose_remote_is_a_path_is_compared_too(
+    command: Command, site: Site, tmp_path: Path
+) -> None:
+    site.push_objects(config_map("a"))
+    ran = command("diff", str(tmp_path / site.name / "app"), "--namespace", site.namespace)
+    assert (ran.code, ran.err) == (1, "")
+    assert f"+ ConfigMap {site.namespace}/a: create" in ran.out
+
+
 def test_a_new_kind_and_namespace_are_said_not_to_be_validated(
     command: Command, site: Site, tmp_path: Path
 ) -> None:

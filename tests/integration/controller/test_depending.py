@@ -205,6 +205,41 @@ def test_another_teams_application_is_refused_and_its_state_not_told(
     assert site.data("web") is None
 
 
+def test_an_expression_says_when_a_dependency_is_ready(controller: Controller, site: Site) -> None:
+    site.push(files("1", "1", broken=True))
+    db = site.application("db", path="db")
+    expression = "conditions.Synced.status == 'True' && metadata.annotations.open == 'yes'"
+    web = site.application("web", path="web", dependsOn=[{"name": db.name, "ready": expression}])
+    message = web.wait_reason("DependencyNotReady", "Ready")
+    assert f"{expression} is not true" in message
+    wait_for(lambda: (db.condition("Synced") or {}).get("status") == "True", "it is applied")
+    stays(lambda: site.data("web") is None, "it waits", seconds=1)
+    db.patch({"metadata": {"annotations": {"open": "yes"}}})
+    web.wait_ready()
+    ready = db.condition("Ready")
+    assert ready
+    assert ready["status"] == "False"
+
+
+def test_an_expression_that_is_wrong_or_never_ends_is_said_and_holds_up_nobody(
+    controller: Controller, site: Site
+) -> None:
+    site.push(files("1", "1"))
+    db, other = pair(site)
+    wrong = site.application("wrong", path="web", dependsOn=[{"name": db.name, "ready": "status.("}])
+    told(controller, wrong, "InvalidExpression", "status.(")
+    numbers = "[" + ",".join("1" * 60) + "]"
+    loop = numbers
+    for depth in range(7):
+        loop = f"{numbers}.map(x{depth}, {loop})" if depth < 6 else f"{loop}.size() > 0"
+    assert len(loop) < 1024
+    endless = site.application("endless", path="web", dependsOn=[{"name": db.name, "ready": loop}])
+    endless.wait_reason("InvalidExpression", timeout=60)
+    site.cluster.patch(site.get("ConfigMap", "db"), {"data": {"key": "drifted"}})
+    site.wait_data("db", {"key": "1"})
+    other.wait_ready()
+
+
 @pytest.fixture
 def restarted(idle_controller: Controller) -> Iterator[Controller]:
     yield idle_controller

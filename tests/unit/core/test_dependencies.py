@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops.core.dependencies import Name, Peer, Standing, cycle, faults, waits
-from gitops.core.problem import Problem, Reason
+from gitops.core.dependencies import Name, Peer, Standing, cycle, faults, readiness_of, waits
+from gitops.core.health import HEALTHY, Health, HealthState, progressing
+from gitops.core.problem import GitopsError, Problem, Reason
 
 HOME = "gitops-system"
 REPOSITORY = ("git.example.com/shop", "main")
@@ -145,3 +146,17 @@ def test_a_long_message_is_cut() -> None:
     standing = Standing(False, "Degraded", "x" * 5000, C)
     (message,) = waited(Peer(("shop", "db"), REPOSITORY, standing))
     assert len(message) < 1000
+
+
+def test_an_expression_that_is_true_is_readiness_and_one_that_is_not_says_itself() -> None:
+    assert readiness_of(HEALTHY, "status.open", "here").ready
+    waiting = readiness_of(progressing("not yet"), "status.open", "here")
+    assert not waiting.ready
+    assert "status.open is not true" in waiting.message
+
+
+def test_an_expression_that_can_not_be_judged_is_an_error_with_its_place() -> None:
+    with pytest.raises(GitopsError) as raised:
+        readiness_of(Health(HealthState.UNKNOWN, "'(' is not valid CEL"), "(", "here")
+    assert raised.value.problem.reason is Reason.INVALID_EXPRESSION
+    assert raised.value.problem.where == "here"
