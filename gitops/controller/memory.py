@@ -99,6 +99,8 @@ class Memory:
     holding: bool = False  # something waits for the health of something else
     suspects: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
     due_suspects: set[ObjectKey] = field(default_factory=set)
+    # What left Git and others keep. Only the apply that let go of it can tell, so a restart forgets it.
+    retained: dict[ObjectKey, tuple[Problem, ...]] = field(default_factory=dict)
     seen_drift: dict[ObjectKey, float] = field(default_factory=dict)  # when the foreign write was seen
     backoff: Backoff = FRESH
     progress_at: float = 0.0

@@ -289,6 +289,16 @@ class Reconciler:
                 done.problems.append(outcome.problem)
             elif outcome.done:
                 memory.progress_at = time.monotonic()
+                if outcome.step.verb is not Verb.HEAL:
+                    memory.retained.pop(outcome.step.key, None)
+                if outcome.retained:
+                    memory.retained[outcome.step.key] = outcome.retained
+        done.problems += [
+            problem
+            for key, problems in memory.retained.items()
+            if key in target.wanted
+            for problem in problems
+        ]
         self._count_heals(done, memory)
         await self._prune(done, task, memory, situation, decided)
 

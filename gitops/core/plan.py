@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitops.api.group import APPROVE_ANNOTATION
-from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
+from gitops.core.adoption import Adopt, AdoptPolicy, Parents, is_taken, judge, taken_managers
 from gitops.core.directives import PLAIN, ApplyMode, Directives
 from gitops.core.identity import Owner, digest
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
@@ -105,6 +105,7 @@ class Step:
     uid: str = ""
     resource_version: str = ""
     take: tuple[str, ...] = ()  # managers whose fields become ours before the first apply
+    shared: tuple[str, ...] = ()  # managers that own paths of ours, which an apply alone would leave
     problem: Problem | None = None
 
     @property
@@ -251,7 +252,9 @@ def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> St
         )
         return _step(wanted, Verb.REFUSE, problem.message, seen, problem=problem)
     if seen.content != wanted.content:
-        return _step(wanted, Verb.UPDATE, "differs from the revision", seen)
+        adopt, parents = situation.policy.adopt, situation.parents
+        take = tuple(name for name in seen.shared if is_taken(name, adopt, parents))
+        return _step(wanted, Verb.UPDATE, "differs from the revision", seen, take=take, shared=seen.shared)
     drift = situation.drifts.get(wanted.key) if situation.drifts else None
     if drift is None:
         return None

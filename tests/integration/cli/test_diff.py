@@ -94,6 +94,42 @@ def test_differences_are_code_1_and_the_next_sync_does_just_that(
     assert drifted["drift"]["by"] == "kubectl-edit"
 
 
+def test_what_kubectl_owns_too_is_shown_to_go_and_what_an_operator_owns_too_to_stay(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    data = {"stays": "1", "goes": "2", "kept": "3"}
+    containers = deployment("d")["spec"]["template"]["spec"]["containers"]
+    pod = {"spec": {"containers": [*containers, {"name": "more", "image": "more:1"}]}}
+    template = {"metadata": {"labels": {"app": "d"}}, **pod}
+    app = site.synced(config_map("a", data), deployment("d", template=template))
+    suspended(app)
+    for manager, obj in (
+        ("kubectl", config_map("a", data)),
+        ("some-operator", config_map("a", {"kept": "3"})),
+        ("kubectl", deployment("d", template=template)),
+    ):
+        site.cluster.apply({**obj, "metadata": {**obj["metadata"], "namespace": site.namespace}}, manager)
+    site.push_objects(config_map("a", {"stays": "1"}), deployment("d"))
+    before = state(site)
+    ran = diff(command, app, "-o", "json")
+    assert state(site) == before
+    assert ran.code == 1
+    changes = {
+        (step["object"]["kind"], change["path"]) for step in ran.data["steps"] for change in step["changes"]
+    }
+    assert changes == {
+        ("ConfigMap", "/data/goes"),
+        ("Deployment", "/spec/template/spec/containers[name=more]"),
+    }
+    assert [one["reason"] for one in ran.data["refused"]] == ["RetainedBy"]
+    assert "some-operator" in ran.data["refused"][0]["message"]
+    app.patch({"spec": {"suspend": False}})
+    app.wait_ready()
+    assert site.data("a") == {"stays": "1", "kept": "3"}
+    found = site.get("Deployment", "d", "apps/v1")["spec"]["template"]["spec"]["containers"]
+    assert [one["name"] for one in found] == ["web"]
+
+
 def state(site: Site) -> dict[tuple[str, str], Any]:
     """What the objects of the namespace say, without what the server and its controllers write."""
     kinds = (("v1", "ConfigMap"), ("v1", "Service"), ("apps/v1", "Deployment"))
