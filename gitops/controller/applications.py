@@ -7,6 +7,8 @@ from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import (
     API_VERSION,
     APPLYSET_GROUP_KINDS_ANNOTATION,
+    APPLYSET_NAMESPACES_ANNOTATION,
+    APPROVE_ANNOTATION,
     GROUP,
     KIND,
     PLURAL,
@@ -32,6 +34,13 @@ def owner_of(app: Application) -> Owner:
 def key_of(app: Application) -> AppKey:
     """The (namespace, name) that queue, memory and registry know an Application by."""
     return app.metadata.namespace, app.metadata.name
+
+
+def is_approved(app: Application, sha: str) -> bool:
+    """Whether somebody said yes to the prunes of this very revision."""
+    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
+    # At least what Git shows as short: an empty or tiny prefix would approve everything.
+    return len(approved) >= 7 and sha.startswith(approved)
 
 
 class Registry:
@@ -72,6 +81,12 @@ class Registry:
         """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
         text = app.metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
         return {_group_kind(word) for word in text.split(",") if word}
+
+    @staticmethod
+    def namespaces_of(app: Application) -> set[str]:
+        """The namespaces that the ApplySet consists of: the Application's own, and those that are listed."""
+        text = app.metadata.annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")
+        return {app.metadata.namespace, *(word for word in text.split(",") if word)}
 
     # What the reflector tells.
 

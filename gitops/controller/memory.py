@@ -33,6 +33,7 @@ class Target:
     render: RenderMemory
     wanted: Mapping[ObjectKey, Wanted]
     kinds: frozenset[GroupKind]  # of the wanted objects
+    namespaces: frozenset[str]  # of the wanted objects
     manifests: Manifests
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -61,6 +62,7 @@ class Target:
             render,
             desired.wanted,
             frozenset(key.group_kind for key in desired.wanted),
+            frozenset(key.namespace for key in desired.wanted if key.namespace),
             ManifestStore(desired.manifests),
             desired.problems,
             rendered.warnings,
@@ -84,6 +86,10 @@ class Memory:
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
+    resolved_generation: int = 0  # of the spec that a pass last looked for a target of
+    resolving: bool = False  # a pass is looking for its target, so that `target` may be outdated
+    stale: bool = False  # that pass had to do with an older target, or with none
+    asking: tuple[str, float] = ("", 0.0)  # what others are asked about, and since when
     attempted: str = ""  # the newest commit that was tried
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False

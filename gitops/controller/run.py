@@ -13,6 +13,7 @@ from typing import Any
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
+from gitops.controller.handover import HandOver
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
@@ -145,6 +146,16 @@ class Controller:
         self._targets = Targets(
             self._sources, self._secrets, Renders(renderer, metrics), self._cluster, metrics
         )
+        self._handover = HandOver(
+            client=client,
+            cluster=self._cluster,
+            members=self._members,
+            registry=self._registry,
+            targets=self._targets,
+            memories=self._memories,
+            due=self._due,
+            home=settings.namespace,
+        )
         self._reconciler = Reconciler(
             client=client,
             cluster=self._cluster,
@@ -153,9 +164,16 @@ class Controller:
             targets=self._targets,
             reporter=reporter,
             teardown=Teardown(
-                client, self._cluster, self._members, reporter, self._events, settings.namespace
+                client,
+                self._cluster,
+                self._members,
+                reporter,
+                self._events,
+                self._handover,
+                settings.namespace,
             ),
             hook_objects=self._hook_objects,
+            handover=self._handover,
             metrics=metrics,
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
@@ -229,6 +247,7 @@ class Controller:
             self.metrics.reconciled("done" if again is None else "waiting", time.monotonic() - began)
             if again is not None:
                 self._queue.add(key, again)
+        self._handover.passed(key)
         if self._registry.get(key) is None:
             self._forget(key)
 
@@ -291,6 +310,7 @@ class Controller:
 
     def _source_confirmed(self, apps: list[AppKey]) -> None:
         for key in apps:
+            self._handover.confirmed(key)
             memory = self._memories.get(key)
             if memory and memory.settled:
                 self.metrics.succeeded(*key, time.time())
