@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from gitops.api.application import Application, InvalidApplication
+from gitops.api.application import Application, InvalidApplication, Metadata
 from gitops.api.group import (
     API_VERSION,
     APPLYSET_GROUP_KINDS_ANNOTATION,
@@ -43,6 +43,18 @@ def is_approved(app: Application, sha: str) -> bool:
     return len(approved) >= 7 and sha.startswith(approved)
 
 
+def kinds_of(metadata: Metadata) -> set[GroupKind]:
+    """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
+    text = metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
+    return {_group_kind(word) for word in text.split(",") if word}
+
+
+def namespaces_of(metadata: Metadata) -> set[str]:
+    """The namespaces that the ApplySet consists of: the Application's own, and those that are listed."""
+    text = metadata.annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")
+    return {metadata.namespace, *(word for word in text.split(",") if word)}
+
+
 class Registry:
     """All Applications by key and by ApplySet id. `due` is called for each that a pass has to look at."""
 
@@ -78,15 +90,11 @@ class Registry:
 
     @staticmethod
     def kinds_of(app: Application) -> set[GroupKind]:
-        """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
-        text = app.metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
-        return {_group_kind(word) for word in text.split(",") if word}
+        return kinds_of(app.metadata)
 
     @staticmethod
     def namespaces_of(app: Application) -> set[str]:
-        """The namespaces that the ApplySet consists of: the Application's own, and those that are listed."""
-        text = app.metadata.annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")
-        return {app.metadata.namespace, *(word for word in text.split(",") if word)}
+        return namespaces_of(app.metadata)
 
     # What the reflector tells.
 

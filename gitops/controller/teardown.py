@@ -72,7 +72,10 @@ class Teardown:
             await self.reporter.report(done, memory)
             return _LOOK_AGAIN
         if why or app.spec.deletion_policy is DeletionPolicy.ORPHAN:
-            done.problems += await self._release(left, client if not why else self.client, owner)
+            done.problems += await self._release(left, client, owner)
+            if why and done.problems and client.account:
+                # The account's rights may have gone before us; to let go of objects ours are good enough.
+                done.problems = await self._release(self._left(app, owner), self.client, owner)
             if why and (done.problems or done.unreadable):
                 # Nothing may wedge a namespace or the removal of our CRD: what can't be released stays.
                 done.problems.clear()
