@@ -7,6 +7,7 @@ from typing import Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
+from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
@@ -20,7 +21,7 @@ from gitops.core.fingerprint import unmoved
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.inventory import Inventory
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_dry_run, to_look_at
+from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
 from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Catalog
 from gitops.kube.client import Client
@@ -76,6 +77,11 @@ async def preview(
     decided = plan(situation)
     if new:
         decided = Plan(decided.steps, (), decided.problems)
+    others = Others(client, renderer, catalog, target, where, app, applications)
+    asked = to_ask(decided)
+    if asked:
+        decided = plan(replace(situation, answers=await others.answers(asked)))
+    decided = await others.given(decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
     return Preview(app, where, decided, desired, tried, drifts, rendered.warnings, new)
 
@@ -118,6 +124,8 @@ async def _situation(
         policy=policy_of(app, where.revision),
         baseline=baseline,
         unplannable=desired.problems,
+        desired={*wanted, *desired.left_alone},
+        namespaces=frozenset(Registry.namespaces_of(app) | {key.namespace for key in wanted}),
     )
 
 

@@ -19,9 +19,10 @@ from gitops.core.desired import body_of
 from gitops.core.handover import Answer, Claimant, Heard, Right, Stand, answer, hear, may_write, transfer
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Unreadable
-from gitops.core.model import ObjectKey
-from gitops.core.plan import Step
+from gitops.core.model import Manifest, ObjectKey
+from gitops.core.plan import Step, Wanted
 from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.resources import Resource
 from gitops.core.verdict import Turn, judge
 from gitops.kube import objects
 from gitops.kube.client import Account, Client
@@ -193,17 +194,7 @@ class HandOver:
         if resource is None:
             return Right.UNCLEAR, f"{wanted.api_version} is not served"
         client = self._client_of(one.owner)
-        look = await objects.look(client, resource, key)
-        if not isinstance(look, Live):
-            forbidden = not isinstance(look, Absent) and look.problem.reason is Reason.FORBIDDEN
-            words = "it is gone" if isinstance(look, Absent) else look.problem.message
-            return (Right.DENIED if forbidden else Right.UNCLEAR), words
-        body = body_of(target.manifests[key], wanted, one.owner, uid=look.observed.uid)
-        reply = await objects.apply(client, resource, key, body, one.owner.manager, force=True, dry_run=True)
-        if reply.ok:
-            return Right.GRANTED, ""
-        problem = judge(reply.status, reply.failure, key).problem
-        return (Right.DENIED if problem.reason is Reason.FORBIDDEN else Right.UNCLEAR), problem.message
+        return await try_to_write(client, resource, key, target.manifests[key], wanted, one.owner)
 
     async def _right_of(self, key: ObjectKey, owner: Owner, rules: "_Rules") -> Right:
         """Whether an Application that can't say what it wants may write here; not known counts as yes."""
@@ -260,3 +251,22 @@ class HandOver:
     async def hand_over_all(self, steps: Iterable[Step], client: Client, owner: Owner) -> list[Outcome]:
         """All of them, at most sixteen at a time."""
         return await each(steps, lambda step: self.hand_over(step, client, owner))
+
+
+async def try_to_write(
+    client: Client, resource: Resource, key: ObjectKey, manifest: Manifest, wanted: Wanted, heir: Owner
+) -> tuple[Right, str]:
+    """Dry-run the apply that a hand-over ends with; `client` speaks as the heir's own account."""
+    look = await objects.look(client, resource, key)
+    match look:
+        case Absent():
+            return Right.UNCLEAR, "it is gone"
+        case Unreadable(problem):
+            forbidden = problem.reason is Reason.FORBIDDEN
+            return (Right.DENIED if forbidden else Right.UNCLEAR), problem.message
+    body = body_of(manifest, wanted, heir, uid=look.observed.uid)
+    reply = await objects.apply(client, resource, key, body, heir.manager, force=True, dry_run=True)
+    if reply.ok:
+        return Right.GRANTED, ""
+    problem = judge(reply.status, reply.failure, key).problem
+    return (Right.DENIED if problem.reason is Reason.FORBIDDEN else Right.UNCLEAR), problem.message

@@ -130,6 +130,32 @@ def test_what_kubectl_owns_too_is_shown_to_go_and_what_an_operator_owns_too_to_s
     assert [one["name"] for one in found] == ["web"]
 
 
+def test_what_moves_to_another_application_is_shown_by_both_and_then_moves(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    b = to_yaml(config_map("b", {"stays": "1", "goes": "2"}))
+    site.push(
+        {"one/a.yaml": to_yaml(config_map("a")), "one/b.yaml": b, "two/c.yaml": to_yaml(config_map("c"))}
+    )
+    one, two = site.application("one", path="one"), site.application("two", path="two")
+    for app in (one, two):
+        app.wait_ready()
+        suspended(app)
+    before = site.get("ConfigMap", "b")["metadata"]["uid"]
+    site.push({"one/b.yaml": None, "two/b.yaml": to_yaml(config_map("b", {"stays": "1"}))})
+    two.patch({"spec": {"suspend": False}})
+    two.wait_reason("OwnedByAnother")
+    leaving, coming = diff(command, one, "-o", "json"), diff(command, two, "-o", "json")
+    assert (leaving.code, steps(leaving)) == (1, {("hand-over", "ConfigMap", "b")})
+    assert f"{HOME}/{two.name}" in str(leaving.data["steps"])
+    assert (coming.code, steps(coming)) == (1, {("adopt", "ConfigMap", "b")})
+    assert [change["path"] for step in coming.data["steps"] for change in step["changes"]] == ["/data/goes"]
+    one.patch({"spec": {"suspend": False}})
+    two.wait_ready()
+    assert site.get("ConfigMap", "b")["metadata"]["uid"] == before
+    assert site.data("b") == {"stays": "1"}
+
+
 def state(site: Site) -> dict[tuple[str, str], Any]:
     """What the objects of the namespace say, without what the server and its controllers write."""
     kinds = (("v1", "ConfigMap"), ("v1", "Service"), ("apps/v1", "Deployment"))
