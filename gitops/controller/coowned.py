@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gitops.core.coowned import merged, retained, shares
 from gitops.core.desired import body_of
+from gitops.core.fields import without_traces
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Unreadable
 from gitops.core.model import Manifest
@@ -56,7 +57,8 @@ async def settle(
         return Settled(refused=tried)
     found = shares(before, after, owner.manager, step.take)
     kept = tuple(retained(found, step.key))
-    entries = merged(before, owner.manager, found)
+    taken = merged(before, owner.manager, found)
+    entries = without_traces(taken or before, owner.manager) or taken
     if entries is None:
         return Settled(retained=kept)
     operations = [{"op": "replace", "path": "/metadata/managedFields", "value": entries}]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from gitops.controller.coowned import settle
 from gitops.core.desired import body_of
-from gitops.core.fields import merge_managers, without_traces
+from gitops.core.fields import merge_managers
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable
 from gitops.core.model import Manifest, ObjectKey
@@ -134,26 +134,11 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
     )
     if not reply.ok:
         return _refused(task, step, reply)
-    seen = await _without_traces(task, resource, step.key, reply)
+    seen = objects.remember(reply.json, step.key.group_kind, step.key)
     task.written(seen)
     if step.verb is Verb.CREATE and reply.status == 200:
         return Outcome(step, Turn.AGAIN, _joined(step), seen)
     return Outcome(step, seen=seen, retained=retained)
-
-
-async def _without_traces(task: Task, resource: Resource, key: ObjectKey, reply: Reply) -> Observed:
-    """What was applied, after what a hand-over left in its `managedFields` was removed."""
-    applied = reply.json
-    seen = objects.remember(applied, key.group_kind, key)
-    entries = without_traces(applied["metadata"].get("managedFields") or (), task.owner.manager)
-    if entries is None:
-        return seen
-    operations = [{"op": "replace", "path": "/metadata/managedFields", "value": entries}]
-    patched = await objects.patch(
-        task.client, resource, key, operations, task.owner.manager, resource_version=seen.resource_version
-    )
-    # If it moved meanwhile, the next apply does it: the trace owns nothing that we don't.
-    return objects.remember(patched.json, key.group_kind, key) if patched.ok else seen
 
 
 def _joined(step: Step) -> Problem:

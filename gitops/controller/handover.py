@@ -16,9 +16,10 @@ from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.targets import Targets
 from gitops.core.desired import body_of
+from gitops.core.fields import without_traces
 from gitops.core.handover import Answer, Claimant, Heard, Right, Stand, answer, hear, may_write, transfer
 from gitops.core.identity import Owner
-from gitops.core.inventory import Absent, Live, Membership, Unreadable
+from gitops.core.inventory import Absent, Live, Membership, Observed, Unreadable
 from gitops.core.model import Manifest, ObjectKey
 from gitops.core.plan import Step, Wanted
 from gitops.core.problem import Blame, Problem, Reason
@@ -244,9 +245,22 @@ class HandOver:
         if not reply.ok:
             verdict = judge(reply.status, reply.failure, step.key)
             return Outcome(step, verdict.turn, verdict.problem)
-        self.members.wrote(objects.remember(reply.json, step.key.group_kind, step.key))
+        self.members.wrote(await self._without_trace(step.key, resource, client, heir, reply.json))
         self.due((heir.namespace, heir.name))
         return Outcome(step)
+
+    @staticmethod
+    async def _without_trace(
+        key: ObjectKey, resource: Resource, client: Client, heir: Owner, handed_over: dict[str, Any]
+    ) -> Observed:
+        """Take out what the server recorded of the patch. Without it, the heir's first apply does."""
+        seen = objects.remember(handed_over, key.group_kind, key)
+        entries = without_traces(handed_over["metadata"].get("managedFields") or (), heir.manager)
+        operations = [{"op": "replace", "path": "/metadata/managedFields", "value": entries}]
+        reply = await objects.patch(
+            client, resource, key, operations, heir.manager, resource_version=seen.resource_version
+        )
+        return objects.remember(reply.json, key.group_kind, key) if reply.ok else seen
 
     async def hand_over_all(self, steps: Iterable[Step], client: Client, owner: Owner) -> list[Outcome]:
         """All of them, at most sixteen at a time."""

@@ -19,17 +19,23 @@ _SHOWN = 5
 
 
 def sharers(entries: Iterable[Entry], ours: Entry | None) -> tuple[str, ...]:
-    """Managers of the object itself that own a path of ours too, or something inside a list item of ours."""
+    """Managers of the object itself that own a path of ours too, or something inside a list item of ours.
+
+    Our own name is among them where a patch of a hand-over has left an entry beside the one that we apply by.
+    """
     if ours is None:
         return ()
-    mine = ours.get("fieldsV1") or {}
+    manager, mine = ours.get("manager"), ours.get("fieldsV1") or {}
     return tuple(
         dict.fromkeys(
             str(entry.get("manager", ""))
             for entry in entries
-            if entry.get("manager") != ours.get("manager")
-            and not entry.get("subresource")
-            and _touching(entry.get("fieldsV1") or {}, mine)
+            if not entry.get("subresource")
+            and (
+                entry.get("operation") != "Apply"
+                if entry.get("manager") == manager
+                else _touching(entry.get("fieldsV1") or {}, mine)
+            )
         )
     )
 

@@ -74,7 +74,7 @@ def covers(fields: Mapping[str, Any], path: Path) -> bool:
     return True
 
 
-def without_traces(entries: Iterable[Entry], manager: str) -> list[Entry] | None:
+def without_traces(entries: Iterable[Entry], manager: str) -> list[dict[str, Any]] | None:
     """The entries without those that patches under an Application's name left; None when there are none.
 
     A JSON patch that moves an object to another Application is recorded as an update of its label
@@ -82,7 +82,7 @@ def without_traces(entries: Iterable[Entry], manager: str) -> list[Entry] | None
     """
     before = list(entries)
     kept = [
-        entry
+        dict(entry)
         for entry in before
         if entry.get("manager") != manager or _is_apply(entry) or entry.get("subresource")
     ]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gitops.core.coowned import merged, retained, sharers, shares
+from gitops.core.fields import without_traces
 from gitops.core.problem import Reason
 from tests.unit.core.support import SHOP, entry, key
 
@@ -97,3 +98,11 @@ def test_beside_an_invalid_update_all_that_former_managers_share_is_taken_and_no
     found = shares(before, None, SHOP.manager, (KUBECTL,))
     assert [share.manager for share in found] == [KUBECTL]
     assert merged(before, SHOP.manager, found) == [ours(items(image={}, limits={})), before[2]]
+
+
+def test_what_a_hand_over_left_under_our_own_name_is_found_and_taken_out() -> None:
+    mine, trace = ours(data("a")), theirs(data("a"), SHOP.manager)
+    assert sharers([mine, trace], mine) == (SHOP.manager,)
+    assert shares([mine, trace], [mine], SHOP.manager, ()) == []
+    assert without_traces([mine, trace], SHOP.manager) == [mine]
+    assert without_traces([mine, theirs(data("a"))], SHOP.manager) is None
