@@ -14,6 +14,7 @@ from gitops.controller.execute import Outcome
 from gitops.controller.gather import each
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
+from gitops.controller.passes import Pass
 from gitops.controller.targets import Targets
 from gitops.core.desired import body_of
 from gitops.core.fields import without_traces
@@ -21,7 +22,7 @@ from gitops.core.handover import Answer, Claimant, Heard, Right, Stand, answer, 
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Observed, Unreadable
 from gitops.core.model import Manifest, ObjectKey
-from gitops.core.plan import Step, Wanted
+from gitops.core.plan import Plan, Situation, Step, Verb, Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import Resource
 from gitops.core.verdict import Turn, judge
@@ -151,12 +152,16 @@ class HandOver:
         for other in self._waiting.pop(key, {}):
             self.due(other)
 
-    def refused(self, live: Live) -> None:
-        """An object that is wanted belongs to another Application: it may have let go of it already."""
-        other = self.registry.by_set(live.observed.part_of)
-        memory = self.memories.get(other) if other else None
-        if other and memory and memory.target and live.observed.key not in memory.target.wanted:
-            self.due(other)
+    def tell_former_owners(self, situation: Situation, decided: Plan) -> None:
+        """What another Application owns and no longer wants is handed over at once, not at its next poll."""
+        for step in decided.steps:
+            look = situation.inventory.looks.get(step.key)
+            if not isinstance(look, Live) or not step.problem:
+                continue
+            other = self.registry.by_set(look.observed.part_of)
+            memory = self.memories.get(other) if other else None
+            if other and memory and memory.target and step.key not in memory.target.wanted:
+                self.due(other)
 
     async def _decide(self, key: ObjectKey, heard: Heard, rules: "_Rules") -> Answer | None:
         rights: dict[Owner, Right] = {}
@@ -262,9 +267,21 @@ class HandOver:
         )
         return objects.remember(reply.json, key.group_kind, key) if reply.ok else seen
 
-    async def hand_over_all(self, steps: Iterable[Step], client: Client, owner: Owner) -> list[Outcome]:
-        """All of them, at most sixteen at a time."""
-        return await each(steps, lambda step: self.hand_over(step, client, owner))
+    async def hand_over_all(self, steps: Iterable[Step], client: Client, done: Pass) -> list[Outcome]:
+        """All of them, at most sixteen at a time; the pass is told who got what."""
+        outcomes = await each(steps, lambda step: self.hand_over(step, client, done.owner))
+        done.handed_over += [(one.step.key, one.step.heir) for one in outcomes if one.done and one.step.heir]
+        return outcomes
+
+    async def carry_out(self, done: Pass, client: Client, memory: Memory, decided: Plan) -> None:
+        """The hand-overs of a plan."""
+        steps = [step for step in decided.prunes if step.verb is Verb.HAND_OVER]
+        for outcome in await self.hand_over_all(steps, client, done):
+            done.outcomes.append(outcome)
+            if outcome.problem:
+                done.problems.append(outcome.problem)
+            else:
+                memory.baseline.pop(outcome.step.key, None)
 
 
 async def try_to_write(

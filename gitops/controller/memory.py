@@ -1,10 +1,10 @@
 """What is remembered of one Application between passes. Losing it costs requests, never correctness."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitops.api.status import Status
-from gitops.controller.execute import Manifests
+from gitops.controller.execute import Manifests, Outcome
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
@@ -14,7 +14,7 @@ from gitops.core.hooks import HookResult, WantedHook
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
-from gitops.core.plan import Wanted
+from gitops.core.plan import Verb, Wanted
 from gitops.core.problem import Problem
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
@@ -131,6 +131,17 @@ class Memory:
         """A write of ours was answered: this is what "in sync" looks like."""
         self.baseline[seen.key] = seen.digest
         self.due_suspects.discard(seen.key)
+
+    def note_retained(self, outcome: Outcome) -> None:
+        """What an apply let go of and others keep, until the next one."""
+        if outcome.step.verb is not Verb.HEAL:
+            self.retained.pop(outcome.step.key, None)
+        if outcome.retained:
+            self.retained[outcome.step.key] = outcome.retained
+
+    def retained_of(self, keys: Collection[ObjectKey]) -> list[Problem]:
+        """What stays of these objects although it left Git."""
+        return [problem for key, found in self.retained.items() if key in keys for problem in found]
 
     def noticed(self, owner: Owner, before: Observed | None, after: Observed | None, now: float) -> bool:
         """Take in a change from the watch. True: a pass has to look at it."""

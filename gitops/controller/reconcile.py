@@ -147,9 +147,8 @@ class Reconciler:
         asked = to_ask(decided)
         if asked and not done.stale:
             answers = await self.handover.ask(done.app, memory, asked, target.commit.sha)
-            situation = replace(situation, answers=answers)
-            decided = plan(situation)
-        self._tell_former_owners(situation, decided)
+            decided = plan(replace(situation, answers=answers))
+        self.handover.tell_former_owners(situation, decided)
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
         done.problems += problems_of(decided)
@@ -200,18 +199,14 @@ class Reconciler:
         target = done.target
         if decided.acts or target is None:
             return True
+        places = done.places
         return any(
-            seen.deleting and key not in target.wanted and seen.membership(done.owner) is Membership.MEMBER
+            seen.deleting
+            and key not in target.wanted
+            and (not key.namespace or key.namespace in places)
+            and seen.membership(done.owner) is Membership.MEMBER
             for key, seen in self.members.of(done.owner.applyset_id).items()
         )
-
-    def _tell_former_owners(self, situation: Situation, decided: Plan) -> None:
-        """What another Application owns and no longer wants is handed over at once, not at its next poll."""
-        for step in decided.steps:
-            if step.problem and step.problem.reason is Reason.OWNED_BY_ANOTHER:
-                look = situation.inventory.looks.get(step.key)
-                if isinstance(look, Live):
-                    self.handover.refused(look)
 
     async def _narrow(self, done: Pass, target: Target) -> None:
         """Take kinds and namespaces out of the ApplySet's lists of which no object is left."""
@@ -324,16 +319,8 @@ class Reconciler:
                 done.problems.append(outcome.problem)
             elif outcome.done:
                 memory.progress_at = time.monotonic()
-                if outcome.step.verb is not Verb.HEAL:
-                    memory.retained.pop(outcome.step.key, None)
-                if outcome.retained:
-                    memory.retained[outcome.step.key] = outcome.retained
-        done.problems += [
-            problem
-            for key, problems in memory.retained.items()
-            if key in heading.wanted
-            for problem in problems
-        ]
+                memory.note_retained(outcome)
+        done.problems += memory.retained_of(heading.wanted)
         self._count_heals(done, memory)
         await self._prune(done, task, memory, situation, decided)
 
@@ -393,7 +380,7 @@ class Reconciler:
 
         What another Application wants is handed over before that: it may be what is waited for.
         """
-        await self._hand_over(done, task, memory, decided)
+        await self.handover.carry_out(done, task.client, memory, decided)
         acting = [step for step in decided.prunes if step.verb is Verb.DELETE]
         memory.prunes_wait = False
         if not acting or done.target is None:
@@ -427,16 +414,6 @@ class Reconciler:
                 memory.baseline.pop(outcome.step.key, None)
                 self.metrics.pruned(done.owner.namespace, done.owner.name, outcome.step.key.kind)
         done.outcomes += outcomes
-
-    async def _hand_over(self, done: Pass, task: Task, memory: Memory, decided: Plan) -> None:
-        steps = [step for step in decided.prunes if step.verb is Verb.HAND_OVER]
-        for outcome in await self.handover.hand_over_all(steps, task.client, done.owner):
-            done.outcomes.append(outcome)
-            if outcome.problem:
-                done.problems.append(outcome.problem)
-            elif outcome.step.heir:
-                done.handed_over.append((outcome.step.key, outcome.step.heir))
-                memory.baseline.pop(outcome.step.key, None)
 
     def _next(self, done: Pass, memory: Memory) -> float | None:
         """When to look again if nothing happens before."""

@@ -159,8 +159,7 @@ class Teardown:
             else:
                 going.append(one)
                 stages.setdefault(stage_of(one.key.group_kind), []).append(one)
-        outcomes = await self.handover.hand_over_all(handed, client, owner)
-        done.handed_over += [(one.step.key, one.step.heir) for one in outcomes if one.done and one.step.heir]
+        outcomes = await self.handover.hand_over_all(handed, client, done)
         problems = [one.problem for one in outcomes if one.problem] + waiting
         problems += await self._release(released, client, owner)
         turn = first_to_go(going)
