@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from gitops.api.application import Application
 from gitops.api.group import FINALIZER
-from gitops.controller.applications import AppKey, Registry, key_of, owner_of
+from gitops.controller.applications import APPLICATIONS, AppKey, Registry, key_of, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome
 from gitops.controller.gather import each
@@ -46,7 +46,7 @@ class HandOver:
     memories: Mapping[AppKey, Memory]
     due: Callable[[AppKey], None]
     home: str  # the controller's own namespace, where no service account is required
-    _waiting: dict[AppKey, dict[AppKey, _Signature]] = field(default_factory=lambda: defaultdict(dict))
+    _waiting: dict[AppKey, dict[AppKey, _Signature | None]] = field(default_factory=lambda: defaultdict(dict))
 
     async def ask(
         self, app: Application, memory: Memory, keys: Iterable[ObjectKey], about: str
@@ -60,7 +60,7 @@ class HandOver:
             memory.asking = (about, time.monotonic())
         me = key_of(app)
         listed = list(keys)
-        others = self._others(app, listed, memory.asking[1])
+        others = self._others(app, listed, memory.asking[1]) + self._children(app, memory)
         heard = {key: found for key in listed if not (found := hear(key, others)).nobody}
         answers = {}
         rules: _Rules = {}
@@ -101,6 +101,17 @@ class HandOver:
                 found.append(Claimant(owner_of(other), stand, wanted, namespaces, kinds, near))
         return found
 
+    def _children(self, app: Application, memory: Memory) -> list[Claimant]:
+        """Applications that this one is about to make, or has made just now: one folder becomes two."""
+        if memory.target is None or app.metadata.deletion_timestamp:
+            return []
+        return [
+            Claimant(Owner(key.namespace, key.name, ""), Stand.PENDING, (), (), (), near=True)
+            for key in memory.target.wanted
+            if key.group_kind == APPLICATIONS.group_kind
+            and self.registry.get((key.namespace, key.name)) is None
+        ]
+
     def _stand(self, other: Application, memory: Memory | None, asker: AppKey, since: float) -> Stand:
         nobody = other.spec.service_account_name is None and other.metadata.namespace != self.home
         if other.metadata.deletion_timestamp or nobody:
@@ -120,7 +131,8 @@ class HandOver:
         """Come back when one of those that were heard has another answer."""
         for one in (*heard.claims, *heard.pending, *heard.doubtful):
             other = (one.owner.namespace, one.owner.name)
-            self._waiting[other][me] = self._signature(other)
+            # Whoever is about to answer has done so after its next pass or poll, whatever that finds.
+            self._waiting[other][me] = None if one.stand is Stand.PENDING else self._signature(other)
 
     def _signature(self, key: AppKey) -> _Signature:
         """What an Application's answer depends on."""
@@ -130,7 +142,9 @@ class HandOver:
         return (
             app.metadata.generation,
             app.metadata.deletion_timestamp,
-            tuple(sorted(map(str, self.registry.kinds_of(app)))),
+            app.metadata.finalizers,
+            frozenset(self.registry.kinds_of(app)),
+            frozenset(self.registry.namespaces_of(app)),
             memory.resolved_generation,
             memory.stale,
             memory.attempted,
@@ -139,18 +153,24 @@ class HandOver:
 
     def passed(self, key: AppKey) -> None:
         """A pass over this Application is over: whoever waits for its answer is due if that changed."""
-        waiting = self._waiting.pop(key, {})
-        now = self._signature(key)
-        for other, before in waiting.items():
-            if before != now:
-                self.due(other)
-            else:
-                self._waiting[key][other] = before
+        self._wake(key, self._signature(key))
 
     def confirmed(self, key: AppKey) -> None:
         """Git was asked, and has nothing new for this Application."""
+        self._wake(key, None)
+
+    def moved(self, key: AppKey) -> None:
+        """Git has something new for this Application, or answers again, or no more."""
         for other in self._waiting.pop(key, {}):
             self.due(other)
+
+    def _wake(self, key: AppKey, now: _Signature | None) -> None:
+        waiting = self._waiting.pop(key, {})
+        for other, before in waiting.items():
+            if before is None or (now is not None and before != now):
+                self.due(other)
+            else:
+                self._waiting[key][other] = before
 
     def tell_former_owners(self, situation: Situation, decided: Plan) -> None:
         """What another Application owns and no longer wants is handed over at once, not at its next poll."""

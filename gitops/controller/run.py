@@ -307,6 +307,7 @@ class Controller:
             if memory:
                 memory.trigger = "revision"
             self._queue.add(key)
+            self._handover.moved(key)
 
     def _source_confirmed(self, apps: list[AppKey]) -> None:
         for key in apps:

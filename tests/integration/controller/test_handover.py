@@ -339,3 +339,50 @@ def test_killed_in_the_middle_of_a_hand_over_it_finishes_it(
     assert {name: uid(site, name) for name in moving} == before
     assert all(owned_by(site, two, name) for name in moving)
     assert {one for name in moving for one in managers(site, name)} == {f"gitops.dev/{HOME}/{two.name} Apply"}
+
+
+def test_an_object_waits_for_a_repository_that_does_not_answer_and_no_longer(
+    controller: Controller, site: Site
+) -> None:
+    one, two, other = in_repositories_of_their_own(site)
+    site.git_server.fail_with(other.name, 503)
+    sha = site.push_objects(config_map("a"))
+    try:
+        one.wait(lambda _: any(it["reason"] == "PruneWaiting" for it in one.problems()), "it waits")
+        one.wait_ready(sha)
+        stays(lambda: site.data("b"), "nothing is deleted", seconds=1)
+    finally:
+        site.git_server.heal(other.name)
+    two.refresh()
+    site.wait_data("b", None)
+    one.wait(lambda status: not status.get("problems"), "nothing waits any more")
+
+
+def test_an_application_made_by_the_former_owner_gets_its_objects_from_it(
+    controller: Controller, cluster: Cluster, site: Site
+) -> None:
+    """One folder becomes two: the commit that moves the objects also makes the Application that has them."""
+    one = site.synced(config_map("a"), config_map("b"))
+    child = thing(
+        "gitops.dev/v1alpha1",
+        "Application",
+        f"{site.name}-child",
+        HOME,
+        spec={
+            "source": {"repository": site.repository.url, "path": "child"},
+            "destination": {"namespace": site.namespace},
+            "sync": {"interval": "500ms"},
+        },
+    )
+    with always_owned(cluster, site):
+        sha = site.push(
+            {
+                "app/objects.yaml": to_yaml(config_map("a"), child),
+                "child/b.yaml": to_yaml(config_map("b")),
+            }
+        )
+        made = App(cluster, HOME, f"{site.name}-child")
+        wait_for(made.find, "the child is made")
+        made.wait_ready()
+        one.wait_ready(sha)
+    assert owned_by(site, made)
