@@ -246,7 +246,9 @@ def test_forged_members_in_a_namespace_of_ones_own_stop_no_prune_and_no_end_of_o
     assert owner.problems() == []
     owner.delete()
     owner.wait_gone()
-    left = cluster.list("v1", "ConfigMap", attacker)
-    assert len([one for one in left if one["metadata"]["name"].startswith("forged")]) == 4
+    found = cluster.list("v1", "ConfigMap", attacker)
+    left = [one for one in found if one["metadata"]["name"].startswith("forged")]
+    assert len(left) == 4
+    assert not any("deletionTimestamp" in one["metadata"] for one in left)
     for one in left:
         cluster.patch({**one, "apiVersion": "v1", "kind": "ConfigMap"}, {"metadata": {"finalizers": None}})
