@@ -13,6 +13,8 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from gitops.api.group import NAME_LIMIT
+
 CEL_KEY = "x-kubernetes-validations"
 
 
@@ -142,6 +144,15 @@ ObjectName = Annotated[
     matches(
         rf"{_LABEL}(?:\.{_LABEL})*",
         "must be a Kubernetes name: lower-case letters, digits, '-' and '.', "
+        "beginning and ending with a letter or digit",
+    ),
+]
+ApplicationName = Annotated[
+    str,
+    Field(min_length=1, max_length=NAME_LIMIT),
+    matches(
+        rf"{_LABEL}(?:\.{_LABEL})*",
+        "must be the name of an Application: lower-case letters, digits, '-' and '.', "
         "beginning and ending with a letter or digit",
     ),
 ]

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from gitops.api.health import HealthOfKind
 from gitops.api.rules import (
     CEL_KEY,
+    ApplicationName,
     Duration,
     Glob,
     Label,
@@ -286,6 +288,19 @@ class Sync(SpecModel):
         return seconds(self.interval)
 
 
+class Dependency(SpecModel):
+    """One Application that has to be Ready first."""
+
+    name: ApplicationName = Field(description="Name of the Application. At most 53 characters.")
+    namespace: Label | None = Field(
+        default=None,
+        description=(
+            "Its namespace. Default: this Application's own. Only Applications of the controller's namespace "
+            "may depend on those of other namespaces. At most 63 characters."
+        ),
+    )
+
+
 class Spec(SpecModel):
     """What should be in the cluster, and how it gets there."""
 
@@ -299,6 +314,22 @@ class Spec(SpecModel):
     )
     destination: Destination = Field(default=Destination(), description="Where the objects go.")
     sync: Sync = Field(default=Sync(), description="How the cluster is brought to a revision.")
+    depends_on: Annotated[tuple[Dependency, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Applications that have to be Ready before a new revision is synced; those that follow the same "
+            "revision of the same repository, at the same commit. What is applied is healed and pruned "
+            "while it waits, and stays when a dependency breaks later. A circle is refused. At most 50."
+        ),
+    )
+    health: Annotated[tuple[HealthOfKind, ...], Field(max_length=32)] = Field(
+        default=(),
+        description=(
+            "How the health of the Application's objects of certain kinds is judged. Wins over the ConfigMap "
+            "gitops-health of the controller's namespace, which wins over what is built in. At most 32, each "
+            "kind once."
+        ),
+    )
     service_account_name: ObjectName | None = Field(
         default=None,
         description=(

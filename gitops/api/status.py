@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 SHORT_SHA = 7  # characters, as Git abbreviates
+HISTORY_LIMIT = 10  # syncs
 
 
 class StatusModel(BaseModel):
@@ -51,6 +52,9 @@ LongMessage = Annotated[str, Field(max_length=32768), _clip(32768)]
 Word = Annotated[str, Field(max_length=256)]
 Sha = Annotated[str, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0)]
+LONGEST_READ = 512
+MOST_READS = 50
+ReadPath = Annotated[str, Field(max_length=LONGEST_READ)]
 
 
 class ConditionType(StrEnum):
@@ -159,6 +163,50 @@ class HookReport(StatusModel):
     finished_at: Time | None = Field(default=None, description="When its end was seen.")
 
 
+class RenderReads(StatusModel):
+    """What the applied render read: with it the render key can be computed without rendering."""
+
+    renderer: Literal["plain", "kustomize", "helm"] = Field(description="The renderer that was used.")
+    paths: Annotated[tuple[ReadPath, ...], Field(max_length=MOST_READS)] = Field(
+        description="Folders and files of the repository that it could see. At most 50.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class Hold(StatusModel):
+    """The commit that the Application is held at, as the annotation gitops.dev/hold asks."""
+
+    revision: Sha = Field(description="Commit that it is held at, a full SHA.")
+    since: Time = Field(description="When the controller first saw the hold.")
+    newest: Sha | None = Field(
+        default=None, description="Commit that spec.source.revision means now, a full SHA, if it is known."
+    )
+
+
+class SyncRecord(StatusModel):
+    """One sync of the past."""
+
+    revision: Sha = Field(description="Commit that was synced, a full SHA.")
+    at: Time = Field(description="When it was completely applied, or first failed.")
+    result: Literal["Succeeded", "Failed"] = Field(
+        description="Succeeded: everything was applied. Failed: it couldn't be rendered or applied."
+    )
+    reason: Word | None = Field(
+        default=None, description="Why it failed, as one CamelCase word; each is documented."
+    )
+    trigger: Word = Field(
+        default="revision",
+        description=(
+            "What led to it. revision: a new commit. spec: a change of the Application. manual: the "
+            "annotation gitops.dev/reconcile-at. rollback and resume: a hold that began or ended. start: "
+            "the Application was new."
+        ),
+    )
+    created: Count = Field(default=0, description="Number of objects that were created.")
+    updated: Count = Field(default=0, description="Number of objects that were updated, adopted or repaired.")
+    pruned: Count = Field(default=0, description="Number of objects that were deleted.")
+
+
 class Status(StatusModel):
     """What was found and done."""
 
@@ -171,6 +219,14 @@ class Status(StatusModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     revision: Revision | None = Field(default=None, description="Commits that were tried and applied.")
+    hold: Hold | None = Field(
+        default=None, description="The commit that the Application is held at; only while it is held."
+    )
+    history: Annotated[tuple[SyncRecord, ...], Field(max_length=HISTORY_LIMIT)] = Field(
+        default=(),
+        description="The last syncs, newest first. At most 10. Drift that was healed is none of them.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     objects: Objects | None = Field(default=None, description="Numbers of managed objects.")
     problems: Annotated[tuple[ProblemReport, ...], Field(max_length=20)] = Field(
         default=(),
@@ -189,6 +245,13 @@ class Status(StatusModel):
         description=(
             "Digest of everything that the applied render read. A newer commit with the same key changed "
             "nothing of this Application."
+        ),
+    )
+    render_reads: RenderReads | None = Field(
+        default=None,
+        description=(
+            "What the applied render read. If render key and fingerprint still fit after a restart, "
+            "nothing is rendered. Left out where it would be too long; then it is rendered once."
         ),
     )
 

@@ -119,6 +119,13 @@ def controller(
     least_interval: Annotated[
         float, typer.Option(help="Least time between two polls of a repository, in seconds.")
     ] = 10.0,
+    verification_period: Annotated[
+        float,
+        typer.Option(
+            help="Seconds in which each object is dry-run once, to find what no watch showed. 0: never.",
+            min=0,
+        ),
+    ] = 86400.0,
     log_level: LogLevel = "info",
     log_format: Annotated[
         str | None, typer.Option(help="json or console. Default: console on a terminal, else json.")
@@ -150,6 +157,7 @@ def controller(
         kustomize=kustomize,
         allow_file=allow_file,
         least_interval=least_interval,
+        verification_period=verification_period,
     )
 
     async def work() -> int:
@@ -247,6 +255,25 @@ def diff(
 
 
 @app.command()
+def health(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON; -: standard input.")] = "-",
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="File with health rules of your own, which win.")
+    ] = None,
+    output: Format = Output.TEXT,
+) -> None:
+    """Print the health of each object of a file; needs no cluster.
+
+    \b
+    Example: kubectl get deployments,pods -o yaml | gitops health -
+    Example: gitops health objects.yaml --rules rules.yaml -o json
+    """
+    from gitops.cli.health import run as work
+
+    raise typer.Exit(work(file, rules=rules, output=output))
+
+
+@app.command()
 def status(
     name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
     output: Format = Output.TEXT,
@@ -333,3 +360,7 @@ def demo(
     from gitops.cli.demo import run as work
 
     raise typer.Exit(work(no_color=no_color))
+
+
+# More commands, each file with those of one subject; they need what is defined above.
+from gitops.cli import steering as _steering  # noqa: E402, F401

@@ -16,6 +16,7 @@ from gitops.cli.show import as_data, print_text
 from gitops.cli.sources import Place, of_folder, of_repository, renderer
 from gitops.controller.applications import APPLICATIONS
 from gitops.core.conditions import NOTICES
+from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Problem, Reason, fail
 from gitops.core.revision import parse_repository
@@ -162,4 +163,6 @@ async def _newest(client: Client, app: Application) -> Place:
             )
         data = reply.json.get("data") or {}
         secret = {key: base64.b64decode(value) for key, value in data.items()}
-    return await of_repository(source.repository, source.revision, source.path, secret)
+    # What a sync would do is what it does where the Application is held.
+    revision = hold_of(app.metadata.annotations) or source.revision
+    return await of_repository(source.repository, revision, source.path, secret)

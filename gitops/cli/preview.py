@@ -1,12 +1,13 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
+from gitops.api.status import ConditionType
 from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
@@ -17,7 +18,7 @@ from gitops.core.adoption import Parents
 from gitops.core.coowned import retained, shares
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
-from gitops.core.fingerprint import unmoved
+from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.inventory import Inventory
 from gitops.core.model import GroupKind, ObjectKey
@@ -83,7 +84,13 @@ async def preview(
         decided = plan(replace(situation, answers=await others.answers(asked)))
     decided = await others.given(decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
-    return Preview(app, where, decided, desired, tried, drifts, rendered.warnings, new)
+    return Preview(app, where, decided, desired, tried, drifts, (*rendered.warnings, *_waits(app)), new)
+
+
+def _waits(app: Application) -> Iterator[str]:
+    ready = app.status.condition(ConditionType.READY)
+    if ready and ready.reason == Reason.DEPENDENCY_NOT_READY:
+        yield f"a sync waits: {ready.message}"
 
 
 async def _situation(
@@ -104,9 +111,9 @@ async def _situation(
     members = {key: live.observed for key, live in listed.items()}
     baseline: dict[ObjectKey, str] = {}
     if not thorough:
-        digests = {key: seen.digest for key, seen in members.items()}
-        same = unmoved(app.status.fingerprint or "", digests)
-        baseline = {key: digests[key] for key in same}
+        marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
+        same = unmoved(app.status.fingerprint or "", marks)
+        baseline = {key: members[key].digest for key in same}
     wanted = desired.wanted
     missing = to_look_at(wanted, owner, Inventory(members))
     looks = await look_at(client, catalog, missing, wanted)

@@ -10,6 +10,7 @@ from gitops.api.group import (
     APPLYSET_NAMESPACES_ANNOTATION,
     APPROVE_ANNOTATION,
     GROUP,
+    HOLD_ANNOTATION,
     KIND,
     PLURAL,
     VERSION,
@@ -80,11 +81,12 @@ class Registry:
         return self._names
 
     def moved_on(self, app: Application) -> bool:
-        """Whether the spec that `app` is a copy of has been changed or deleted since."""
+        """Whether what `app` is a copy of asks for something else since, or is deleted."""
         now = self._apps.get(key_of(app))
         return (
             now is None
             or now.metadata.generation != app.metadata.generation
+            or _hold(now) != _hold(app)
             or now.metadata.deletion_timestamp is not None
         )
 
@@ -151,6 +153,10 @@ def _asks_for_a_pass(before: Application, after: Application) -> bool:
         or old.finalizers != new.finalizers
         or old.deletion_timestamp != new.deletion_timestamp
     )
+
+
+def _hold(app: Application) -> str | None:
+    return app.metadata.annotations.get(HOLD_ANNOTATION)
 
 
 def _group_kind(word: str) -> GroupKind:

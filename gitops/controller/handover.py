@@ -120,6 +120,8 @@ class HandOver:
             return Stand.SUSPENDED
         if memory is None or memory.resolving or memory.resolved_generation != other.metadata.generation:
             return Stand.PENDING
+        if memory.held and memory.target and not memory.stale:
+            return Stand.SETTLED  # whatever Git says since
         current = self.targets.is_current(key_of(other), asker, since)
         if current is False and not (memory.stale and memory.target is None):
             return Stand.PENDING

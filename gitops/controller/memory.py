@@ -1,5 +1,6 @@
 """What is remembered of one Application between passes. Losing it costs requests, never correctness."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -8,13 +9,14 @@ from gitops.controller.execute import Manifests, Outcome
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
+from gitops.core.fights import Quarrel, healed, settled
 from gitops.core.health import HealthState
 from gitops.core.hook_annotations import HookPhase
 from gitops.core.hooks import HookResult, WantedHook
 from gitops.core.identity import Owner
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
-from gitops.core.plan import Verb, Wanted
+from gitops.core.plan import Drift, Verb, Wanted
 from gitops.core.problem import Problem
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
@@ -44,6 +46,7 @@ class Target:
     left_alone: frozenset[ObjectKey] = frozenset()
     contents: str = ""  # digest over all that is wanted
     order: Order = PLAIN_ORDER
+    recalled: bool = False  # from status and watches after a start: there are no manifests
 
     @classmethod
     def of(
@@ -91,8 +94,10 @@ class Memory:
     stale: bool = False  # that pass had to do with an older target, or with none
     asking: tuple[str, float] = ("", 0.0)  # what others are asked about, and since when
     attempted: str = ""  # the newest commit that was tried
+    concluded: str = ""  # the newest commit that the written status is about, for those that depend on it
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False
+    recollected: bool = False  # it was tried to do without a render after the start
     past: list[Target] = field(default_factory=list)  # applied before, in part or whole; newest first
     past_looked_for: bool = False
     hook_results: dict[tuple[HookPhase, ObjectKey], HookResult] = field(default_factory=dict)
@@ -103,10 +108,13 @@ class Memory:
     steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
     present: set[ObjectKey] = field(default_factory=set)  # there without being ours: all that was asked for
     holding: bool = False  # something waits for the health of something else
-    suspects: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
-    due_suspects: set[ObjectKey] = field(default_factory=set)
     # What left Git and others keep. Only the apply that let go of it can tell, so a restart forgets it.
     retained: dict[ObjectKey, tuple[Problem, ...]] = field(default_factory=dict)
+    checked_at: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
+    due_suspects: dict[ObjectKey, float] = field(default_factory=dict)  # from when on they may be dry-run
+    to_verify: set[ObjectKey] = field(default_factory=set)  # have their turn in the verification
+    quarrels: dict[ObjectKey, Quarrel] = field(default_factory=dict)
+    written: tuple[ObjectKey, str] | None = None  # the newest answer to a write of ours, and its version
     seen_drift: dict[ObjectKey, float] = field(default_factory=dict)  # when the foreign write was seen
     backoff: Backoff = FRESH
     progress_at: float = 0.0
@@ -118,19 +126,27 @@ class Memory:
     settled: bool = False  # the last pass found everything as Git wants it
     applied_at: float | None = None  # when it was applied, until it is healthy
     trigger: Trigger = "start"
+    cause: str = "start"  # of the sync under way, for the history; empty: none is
+    tally: Counter[Verb] = field(default_factory=Counter)  # its steps, as far as they are done
+    held: str = ""  # the commit that the last pass was held at
 
     def aim(self, target: Target) -> None:
         """Work towards this from now on; what was aimed at before may be what objects still carry."""
         last = self.target
         if last is not None and last.contents != target.contents:
             self.steps_seen.clear()
-            self.past = [last, *(one for one in self.past if one.contents != target.contents)][:_PAST]
+            # What was recalled has no manifests to heal to: it is rendered when it is needed.
+            latest = [] if last.recalled else [last]
+            self.past = [*latest, *(one for one in self.past if one.contents != target.contents)][:_PAST]
         self.target = target
 
     def wrote(self, seen: Observed) -> None:
         """A write of ours was answered: this is what "in sync" looks like."""
         self.baseline[seen.key] = seen.digest
-        self.due_suspects.discard(seen.key)
+        self.due_suspects.pop(seen.key, None)
+        self.written = (seen.key, seen.resource_version)
+        if quarrel := self.quarrels.get(seen.key):
+            self.quarrels[seen.key] = settled(quarrel)
 
     def note_retained(self, outcome: Outcome) -> None:
         """What an apply let go of and others keep, until the next one."""
@@ -143,33 +159,59 @@ class Memory:
         """What stays of these objects although it left Git."""
         return [problem for key, found in self.retained.items() if key in keys for problem in found]
 
-    def noticed(self, owner: Owner, before: Observed | None, after: Observed | None, now: float) -> bool:
-        """Take in a change from the watch. True: a pass has to look at it."""
+    def healed(self, drift: Drift, now: float, content: str = "") -> None:
+        """Drift was corrected; who has it come back again and again is in a fight."""
+        self.quarrels[drift.key] = healed(self.quarrels.get(drift.key, Quarrel()), drift, now, content)
+
+    def noticed(
+        self, owner: Owner, before: Observed | None, after: Observed | None, now: float
+    ) -> float | None:
+        """Take in a change from the watch: seconds until a pass has to look at it; None: never."""
         if after is None or before is None:
-            return True
+            return 0.0
         in_sync = (
             self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
         )
         if not in_sync and after.digest != before.digest:
             self.seen_drift.setdefault(after.key, now)
-            return True
+            return 0.0
         if not in_sync and after.content != before.content:
-            return True
-        moved = before.generation != after.generation and before.digest == after.digest
-        if moved and now - self.suspects.get(after.key, -_RECHECK) >= _RECHECK:
-            self.due_suspects.add(after.key)
-            return True
+            return 0.0
+        suspicious = self._suspect(before, after, now)
         if before.health != after.health:
             # What flaps between two states makes no progress, and neither does what gets worse.
             step = hash((after.key, after.health))
             if after.health.state is not HealthState.DEGRADED and step not in self.steps_seen:
                 self.steps_seen.add(step)
                 self.progress_at = now
-            return True
-        return before.deleting != after.deleting
+            return 0.0
+        return 0.0 if before.deleting != after.deleting else suspicious
+
+    def _suspect(self, before: Observed, after: Observed, now: float) -> float | None:
+        """A generation that moved alone earns a dry run, at most one a minute: soon, but not never."""
+        moved = before.generation != after.generation and before.digest == after.digest
+        if not moved or self.written == (after.key, after.resource_version):
+            return None
+        due = max(now, self.checked_at.get(after.key, -_RECHECK) + _RECHECK)
+        return self.due_suspects.setdefault(after.key, due) - now
+
+    def suspects(self, now: float) -> frozenset[ObjectKey]:
+        """Objects that are to be dry-run now though their ownership digest is the one we left."""
+        return frozenset(key for key, due in self.due_suspects.items() if due <= now) | self.to_verify
+
+    def drop_suspects(self, keys: Iterable[ObjectKey]) -> None:
+        for key in keys:
+            self.due_suspects.pop(key, None)
+            self.to_verify.discard(key)
 
     def checked(self, keys: Iterable[ObjectKey], now: float) -> None:
-        """These were dry-run just now."""
+        """These are dry-run now."""
         for key in keys:
-            self.suspects[key] = now
-            self.due_suspects.discard(key)
+            self.checked_at[key] = now
+            self.due_suspects.pop(key, None)
+            self.to_verify.discard(key)
+
+    def wakes_in(self, now: float) -> float | None:
+        """Seconds until something that was put off is due; what is due already had its pass."""
+        times = [*self.due_suspects.values(), *(one.wakes() or 0.0 for one in self.quarrels.values())]
+        return min((at - now for at in times if at > now), default=None)

@@ -24,6 +24,10 @@ class Pass:
     target: Target | None = None
     problems: list[Problem] = field(default_factory=list)
     stale: bool = False  # the target is not the newest revision, which can't be had or rendered
+    held: str = ""  # the commit that the Application is held at
+    newest: str = ""  # the commit that its source means meanwhile
+    held_back: bool = False  # a newer commit waits for other Applications
+    concludes: bool = True  # what others may build on: all that this one depends on has got to the commit
     unreadable: Mapping[GroupKind, Problem] = field(default_factory=dict)
     drifts: Mapping[ObjectKey, Drift] = field(default_factory=dict)
     plan: Plan | None = None

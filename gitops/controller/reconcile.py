@@ -18,16 +18,18 @@ from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
+from gitops.controller.own_health import OwnHealth
 from gitops.controller.passes import Pass
 from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
+from gitops.controller.suspicion import calmed, checks, fights, restored, weigh
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
-from gitops.core.conditions import failures
+from gitops.core.conditions import current, failures, obstacles
 from gitops.core.directives import ApplyMode, PruneMode
-from gitops.core.fingerprint import unmoved
+from gitops.core.fingerprint import mark, unmoved
 from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
 from gitops.core.inventory import Inventory, Live, Membership, Observed
@@ -69,6 +71,7 @@ class Reconciler:
     client: Client
     cluster: Cluster
     members: Members
+    own_health: OwnHealth
     registry: Registry
     targets: Targets
     reporter: Reporter
@@ -93,11 +96,13 @@ class Reconciler:
         if account is None and app.metadata.namespace != self.home:
             done.problems.append(_account_required())
             return None if await self.reporter.report(done, memory) else _UNTOLD
+        await self._health_rules(done)
         try:
             memory.resolving = True
             done.target = await self.targets.resolve(app, account, memory, done)
             memory.resolving = False
-            memory.resolved_generation, memory.stale = app.metadata.generation, done.stale
+            memory.resolved_generation = app.metadata.generation
+            memory.stale = done.stale or done.held_back
             if done.target:
                 async with self.slots:
                     await self._sync(done, self.client.as_account(account), memory)
@@ -107,10 +112,21 @@ class Reconciler:
             done.problems.append(error.problem)
         recorded = (memory.status or app.status).hooks
         told = await self.reporter.report(done, memory)
+        if told and done.target and not done.stale and not done.held_back and done.concludes:
+            memory.concluded = memory.rendered_sha
         again = self._next(done, memory)
+        if done.plan and (put_off := memory.wakes_in(time.monotonic())) is not None:
+            again = put_off if again is None else min(again, put_off)
         if memory.status and memory.status.hooks != recorded:
             again = 0.0  # what is recorded may be deleted now
         return again if told else min(again or _UNTOLD, _UNTOLD)
+
+    async def _health_rules(self, done: Pass) -> None:
+        set_id = done.owner.applyset_id
+        rules = [one.written() for one in done.app.spec.health]
+        changed, problems = await self.own_health.take_over(set_id, rules)
+        done.problems += problems
+        self.members.read_again(changed & {key.group_kind for key in self.members.of(set_id)})
 
     def _account(self, app: Application) -> Account | None:
         name = app.spec.service_account_name
@@ -149,9 +165,11 @@ class Reconciler:
             answers = await self.handover.ask(done.app, memory, asked, target.commit.sha)
             decided = plan(replace(situation, answers=answers))
         self.handover.tell_former_owners(situation, decided)
+        decided = calmed(memory, decided, situation.drifts, self.metrics, done.owner, time.monotonic())
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
         done.problems += problems_of(decided)
+        done.problems += fights(memory, heading.wanted, time.monotonic())
         await self._act(done, client, memory, situation, decided)
         await self._run_hooks(done, memory, runner, decided)
         done.members = self.members.of(done.owner.applyset_id)
@@ -231,6 +249,7 @@ class Reconciler:
     ) -> Situation:
         owner, catalog = done.owner, self.cluster.catalog
         members = self.members.of(owner.applyset_id)
+        self.targets.check(done.app, memory)
         self._load_baseline(done, memory)
         inventory = Inventory(members, unreadable=done.unreadable)
         unseen = to_look_at(heading.wanted, owner, inventory, memory.present)
@@ -240,6 +259,7 @@ class Reconciler:
             for key, look in looks.items()
             if isinstance(look, Live) and heading.wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
         }
+        suspects = memory.suspects(time.monotonic())
         situation = Situation(
             owner=owner,
             wanted=heading.wanted,
@@ -248,16 +268,17 @@ class Reconciler:
             policy=policy_of(done.app, target.commit.sha),
             baseline=memory.baseline,
             unplannable=target.problems,
-            suspects=frozenset(memory.due_suspects),
+            suspects=suspects,
             desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
             present=memory.present,
             namespaces=frozenset(self.registry.namespaces_of(done.app) | target.namespaces),
         )
-        keys = to_dry_run(situation)
-        drifts = await self._dry_run(keys, client, memory, heading, owner) if keys else {}
+        due = checks(memory, members, suspects, to_dry_run(situation), time.monotonic())
+        drifts = await self._dry_run(due.keys, client, memory, heading, owner) if due.keys else {}
         for drift in drifts.values():
             if drift.paths and drift.key in memory.seen_drift:
                 self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
+        drifts = weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
         done.drifts = drifts
         return replace(situation, drifts=drifts)
 
@@ -266,9 +287,10 @@ class Reconciler:
         if memory.baseline_loaded:
             return
         memory.baseline_loaded = True
-        digests = {key: seen.digest for key, seen in self.members.of(done.owner.applyset_id).items()}
-        for key in unmoved(done.app.status.fingerprint or "", digests):
-            memory.baseline[key] = digests[key]
+        members = self.members.of(done.owner.applyset_id)
+        marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
+        for key in unmoved(done.app.status.fingerprint or "", marks):
+            memory.baseline[key] = members[key].digest
 
     async def _dry_run(
         self, keys: list[ObjectKey], client: Client, memory: Memory, target: Towards, owner: Owner
@@ -285,7 +307,6 @@ class Reconciler:
             return await drift_of(client, resource, target.manifests[key], wanted, owner)
 
         drifts = {drift.key: drift for drift in await each(keys, one)}
-        memory.checked(keys, time.monotonic())
         for key, drift in drifts.items():
             if not drift.acts and drift.problem is None and key in digests:
                 memory.baseline[key] = digests[key]
@@ -339,6 +360,8 @@ class Reconciler:
         namespace, name = done.owner.namespace, done.owner.name
         again = done.target is not None and done.target.commit.sha == memory.announced
         for outcome in done.outcomes:
+            if outcome.done:
+                restored(memory, outcome.step, time.monotonic(), again=again)
             if again and outcome.done and outcome.step.verb is Verb.CREATE:
                 done.recreated.append(outcome.step.key)
                 self.metrics.drift_corrected(namespace, name, outcome.step.key.kind, "")
@@ -347,6 +370,7 @@ class Reconciler:
                 drift = done.drifts[outcome.step.key]
                 seconds = time.monotonic() - seen_at if seen_at is not None else None
                 done.heals.append((drift, seconds))
+                memory.healed(drift, time.monotonic())
                 self.metrics.drift_corrected(namespace, name, drift.key.kind, drift.author, seconds)
 
     async def _create_namespace(self, done: Pass, client: Client) -> None:
@@ -389,7 +413,7 @@ class Reconciler:
         done.members = members
         sync = syncing(done.app, done.owner, memory, done.target, members, "")
         unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        unfinished = not all(outcome.done for outcome in done.outcomes) or failures(done.problems)
+        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(current(done.problems))
         if unhealthy or unfinished or done.stale:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)
@@ -424,7 +448,7 @@ class Reconciler:
             return 0.0
         if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
             return _DEFINITION_WAIT
-        if failures(done.problems):
+        if failures(current(done.problems)):
             memory.backoff = memory.backoff.failed(now, random.random(), longest=120.0)  # noqa: S311
             return max(memory.backoff.until - now, 0.1)
         memory.backoff = FRESH

@@ -96,6 +96,16 @@ class Renders:
         reads = await asyncio.to_thread(lambda: {path: tree.digest(path) for path in last.reads})
         return await self._key(app, reads, last.used, target) == last.key
 
+    async def recall(self, app: Application, tree: Tree, target: Target | None) -> RenderMemory | None:
+        """What the status says of the applied render, if a render of this tree would be the same."""
+        known, key = app.status.render_reads, app.status.render_key
+        if known is None or not key:
+            return None
+        reads = await asyncio.to_thread(lambda: {path: tree.digest(path) for path in known.paths})
+        if await self._key(app, reads, known.renderer, target) != key:
+            return None
+        return RenderMemory(app.spec.source.path, reads, known.renderer, key)
+
     async def render(
         self, app: Application, tree: Tree, target: Target | None, last: RenderMemory | None
     ) -> tuple[Rendered, RenderMemory]:

@@ -1,6 +1,7 @@
 """Tell what a pass found: status (only when it changed), Events, metrics, log lines."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -11,8 +12,9 @@ from gitops.controller.applications import APPLICATIONS
 from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.status import Counts, count, status_of, unique, waits_for
-from gitops.core.conditions import Findings, failures, is_stalled
+from gitops.controller.retention import count_steps, end_sync, hold_in, hold_in_words
+from gitops.controller.status import Counts, count, is_applied, status_of, unique, waits_for
+from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
@@ -38,18 +40,23 @@ class Reporter:
         now = datetime.now(UTC)
         done.problems = unique(done.problems + list(done.unreadable.values()))
         counts = count(done)
-        findings = self._findings(done, counts, memory)
+        findings = self._findings(done, counts, memory, now)
+        count_steps(done, memory)
         status = status_of(done, findings, counts, memory, now)
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
-        return await self._write(done.app, status, memory)
+        told = await self._write(done.app, status, memory)
+        if told and is_applied(done, findings):
+            end_sync(memory)
+        return told
 
-    def _findings(self, done: Pass, counts: Counts, memory: Memory) -> Findings:
+    def _findings(self, done: Pass, counts: Counts, memory: Memory, now: datetime) -> Findings:
         app = done.app
         settled = (
             done.target is not None
             and not done.stale
-            and counts.synced == counts.total
+            and not done.held_back
+            and counts.synced + counts.fought == counts.total
             and not any(one.unserved for one in done.target.wanted.values())
             and all(one.done for one in done.outcomes)
             and (done.towards is None or done.towards.gate.finished)
@@ -67,8 +74,11 @@ class Reporter:
             suspended=app.spec.suspend,
             deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
+            held=hold_in_words(hold_in(done, memory.status or app.status, now), app.spec.source.revision),
         )
-        if done.run and not done.deployed and is_stalled(findings):
+        # A fight stops no sync, so it is no reason to run the hooks for one that failed.
+        serious = replace(findings, problems=tuple(obstacles(current(done.problems))))
+        if done.run and not done.deployed and is_stalled(serious):
             memory.failed_run = done.run
         return findings
 
@@ -125,12 +135,13 @@ class Reporter:
         if done.heals:
             self._metrics.sync(namespace, name, "succeeded", "drift")
         acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
-        failed = failures(done.problems)
-        if failed and done.outcomes:
+        failed = obstacles(done.problems)
+        if obstacles(current(done.problems)) and done.outcomes:
             self._metrics.sync(namespace, name, "failed", memory.trigger)
         if not (findings.settled and not failed and done.target):
             return
-        self._metrics.succeeded(namespace, name, time.time())
+        if memory.settled:
+            self._metrics.succeeded(namespace, name, time.time())
         commit = done.target.commit
         self._note_health(commit, memory, findings)
         if commit.sha == memory.announced:
@@ -139,10 +150,12 @@ class Reporter:
         memory.announced = commit.sha
         if found_as_it_was:
             return
-        memory.applied_at = time.monotonic()
-        self._note_health(commit, memory, findings)
         self._metrics.sync(namespace, name, "succeeded", memory.trigger)
-        self._metrics.commit_applied(namespace, name, max(0.0, time.time() - commit.committed_at.timestamp()))
+        if not done.held:  # how old the commit of a rollback is says nothing about how fast syncs are
+            memory.applied_at = time.monotonic()
+            self._note_health(commit, memory, findings)
+            age = max(0.0, time.time() - commit.committed_at.timestamp())
+            self._metrics.commit_applied(namespace, name, age)
         counted = ", ".join(
             f"{count} {word}" for verb, word in _WORDS.items() if (count := done.counted(verb))
         )
@@ -207,4 +220,4 @@ _WORDS = {
 
 
 def _is_fleeting(problem: Problem) -> bool:
-    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING)
+    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING, Reason.DEPENDENCY_NOT_READY)

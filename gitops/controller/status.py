@@ -5,22 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops.api.status import (
+    LONGEST_READ,
+    MOST_READS,
     Condition,
     ConditionType,
     ObjectReference,
     Objects,
     ProblemReport,
+    RenderReads,
     Revision,
     Status,
 )
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.progress import report_of
-from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge
+from gitops.controller.rendering import RenderMemory
+from gitops.controller.retention import history_in, hold_in
+from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge, obstacles
 from gitops.core.directives import ApplyMode
-from gitops.core.fingerprint import fingerprint
+from gitops.core.fingerprint import fingerprint, mark
 from gitops.core.health import HEALTHY, Health, HealthState
-from gitops.core.inventory import Membership
+from gitops.core.inventory import Membership, Observed
+from gitops.core.model import ObjectKey
 from gitops.core.problem import Problem
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import ObjectState
@@ -39,6 +45,7 @@ class Counts:
     synced: int
     healthy: int
     drifted: int
+    fought: int  # applied, and not synced because of a fight
     worst: Health
     states: Mapping[ObjectState, int]
 
@@ -53,9 +60,10 @@ def count(done: Pass) -> Counts:
     """Count the desired objects by state; the worst health names the objects that block."""
     wanted = done.target.wanted if done.target else {}
     members = done.members
-    synced = healthy = drifted = missing = degraded = progressing = 0
+    synced = healthy = drifted = missing = degraded = progressing = fought = 0
     worst, blockers = HEALTHY, []
     failed = {problem.key for problem in failures(done.problems)}
+    fights = failed - {problem.key for problem in obstacles(done.problems)}
     healed = {drift.key for drift, _ in done.heals}
     for key, one in wanted.items():
         seen = members.get(key)
@@ -72,6 +80,7 @@ def count(done: Pass) -> Counts:
             drifted += is_drifted
             is_current = seen.content == one.content or only_once
             synced += is_current and not is_drifted and key not in failed
+            fought += is_current and key in fights
             health = HEALTHY if one.directives.ignore_health else seen.health
         healthy += health.state in (HealthState.HEALTHY, HealthState.SUSPENDED)
         degraded += health.state is HealthState.DEGRADED
@@ -91,7 +100,7 @@ def count(done: Pass) -> Counts:
         "degraded": degraded,
         "progressing": progressing,
     }
-    return Counts(len(wanted), synced, healthy, drifted, worst, states)
+    return Counts(len(wanted), synced, healthy, drifted, fought, worst, states)
 
 
 def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
@@ -126,8 +135,17 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
     return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
 
 
+def is_applied(done: Pass, findings: Findings) -> bool:
+    """Whether the target counts as applied."""
+    return findings.settled and not obstacles(done.problems)
+
+
 def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, now: datetime) -> Status:
-    """The status to write; after a pass that is not clean, fingerprint and applied revision stay."""
+    """The status to write; after a pass that is not clean, fingerprint and applied revision stay.
+
+    A fight lets the revision count as applied: a restart with a broken newer commit must not fall
+    back behind it.
+    """
     # What we wrote last counts, also before the watch has shown it to us.
     app, before = done.app, memory.status or done.app.status
     generation = app.metadata.generation
@@ -145,35 +163,61 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
                 message=one.message,
             )
         )
-    clean = findings.settled and not failures(done.problems) and not counts.drifted
+    applied = is_applied(done, findings)
+    clean = applied and not failures(done.problems)
     if app.spec.suspend:
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
     return Status(
         observed_generation=generation,
         conditions=tuple(conditions),
-        revision=_revision(done, before.revision, memory, clean=clean, now=now),
+        revision=_revision(done, before.revision, memory, applied=applied, now=now),
+        hold=hold_in(done, before, now),
+        history=history_in(done, before, memory, now, applied=applied),
         objects=Objects(
             total=counts.total, synced=counts.synced, healthy=counts.healthy, drifted=counts.drifted
         ),
         problems=tuple(_reports(done.problems, before, now)),
         # Written only after a clean sync, and from the digests in the replies to our own writes:
         # a foreign edit must never become the baseline.
-        fingerprint=fingerprint({key: memory.baseline[key] for key in done.members if key in memory.baseline})
-        if clean
-        else before.fingerprint,
-        render_key=done.target.render.key if clean and done.target else before.render_key,
-        contents=done.target.contents if clean and done.target else before.contents,
+        fingerprint=_fingerprint(done, memory) if clean else before.fingerprint,
+        render_key=done.target.render.key if applied and done.target else before.render_key,
+        contents=done.target.contents if applied and done.target else before.contents,
         hooks=tuple(report_of(one) for one in memory.hook_results.values())
         if memory.hooks_loaded
         else before.hooks,
+        render_reads=reads_of(done.target.render) if applied and done.target else before.render_reads,
     )
 
 
+def _fingerprint(done: Pass, memory: Memory) -> str:
+    wanted = done.target.wanted if done.target else {}
+
+    def content(key: ObjectKey, seen: Observed) -> str:
+        one = wanted.get(key)
+        return one.content if one and one.directives.apply is ApplyMode.ALWAYS else seen.content
+
+    return fingerprint(
+        {
+            key: mark(memory.baseline[key], content(key, seen))
+            for key, seen in done.members.items()
+            if key in memory.baseline
+        }
+    )
+
+
+def reads_of(render: RenderMemory) -> RenderReads | None:
+    """None where it is too much for a status: then a restart renders once."""
+    paths = tuple(sorted(render.reads))
+    if len(paths) > MOST_READS or any(len(path) > LONGEST_READ for path in paths):
+        return None
+    return RenderReads(renderer=render.used, paths=paths)
+
+
 def _revision(
-    done: Pass, before: Revision | None, memory: Memory, *, clean: bool, now: datetime
+    done: Pass, before: Revision | None, memory: Memory, *, applied: bool, now: datetime
 ) -> Revision | None:
     attempted = memory.attempted or (before.attempted if before else None)
-    if done.target is None or not clean:
+    if done.target is None or not applied:
         if before is None:
             return Revision(attempted=attempted) if attempted else None
         return before.model_copy(update={"attempted": attempted})

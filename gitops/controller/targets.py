@@ -7,12 +7,15 @@ from gitops.api.application import Application
 from gitops.api.group import RECONCILE_AT_ANNOTATION
 from gitops.controller.applications import AppKey, key_of, owner_of
 from gitops.controller.cluster import Cluster
+from gitops.controller.dependencies import Dependencies
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
+from gitops.controller.recollection import Recollection
 from gitops.controller.rendering import Renders
 from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceView
 from gitops.core.desired import place
+from gitops.core.hold import hold_of, unknown_commit
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.revision import Chosen
 from gitops.git.mirror import CommitInfo
@@ -30,12 +33,21 @@ class Targets:
     """Resolves, fetches, renders and places; each only when its input changed."""
 
     def __init__(
-        self, sources: Sources, secrets: Secrets, renders: Renders, cluster: Cluster, metrics: Metrics
+        self,
+        sources: Sources,
+        secrets: Secrets,
+        renders: Renders,
+        cluster: Cluster,
+        recollection: Recollection,
+        dependencies: Dependencies,
+        metrics: Metrics,
     ):
         self._sources = sources
+        self._recollection = recollection
         self._secrets = secrets
         self._renders = renders
         self._cluster = cluster
+        self._dependencies = dependencies
         self._metrics = metrics
         self._views: dict[AppKey, tuple[SourceView, str | None, str]] = {}
 
@@ -52,25 +64,82 @@ class Targets:
             view = await self._view(app, account)
             if view.problem:
                 done.problems.append(view.problem)
-            if self._wants_refresh(app, memory) or view.needs_refresh:
+            asked = self._wants_refresh(app, memory)
+            if asked or view.needs_refresh:
                 await view.refresh()
-            chosen = await view.choose(app.spec.source.revision)
+            if asked:  # also where the poll has found a new commit
+                memory.trigger = "manual"
+            chosen = await self._choose(app, view, done)
             self._metrics.phase("resolve", time.monotonic() - began)
-            self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
-            memory.attempted = chosen.sha
-            memory.aim(await self._target(app, view, chosen, memory))
-            assert memory.target is not None  # noqa: S101 (for the type checker)
-            # A commit elsewhere in the repository is not this Application's: it writes no status.
-            memory.attempted = memory.target.commit.sha
+            await self._in_order(app, account, view, chosen, memory, done)
         except RenderError as error:
             done.problems += error.problems
             done.stale = True
             await self._fall_back(app, account, memory)
         except GitopsError as error:
-            done.problems.append(error.problem)
+            missing = done.held and error.problem.reason is Reason.REVISION_NOT_FOUND
+            done.problems.append(unknown_commit(done.held) if missing else error.problem)
             done.stale = True
             await self._fall_back(app, account, memory)
-        return memory.target
+        # What was recalled and has moved can't be healed before it is rendered.
+        return memory.target if self._recollection.stands(app, memory) else None
+
+    def check(self, app: Application, memory: Memory) -> None:
+        """Raises GitopsError CHANGED_MEANWHILE if the target must be rendered before it is planned with."""
+        self._recollection.check(app, memory)
+
+    async def _choose(self, app: Application, view: SourceView, done: Pass) -> Chosen:
+        """The commit that the source means, unless the Application is held at another one."""
+        revision = app.spec.source.revision
+        done.held = hold_of(app.metadata.annotations)
+        try:
+            newest = await view.choose(revision)
+        except GitopsError:
+            if not done.held:
+                raise
+            self._views.pop(key_of(app), None)
+            return Chosen("", done.held)
+        done.newest = newest.sha
+        self._views[key_of(app)] = (view, revision, newest.sha)
+        return Chosen("", done.held) if done.held else newest
+
+    async def _in_order(
+        self,
+        app: Application,
+        account: Account | None,
+        view: SourceView,
+        chosen: Chosen,
+        memory: Memory,
+        done: Pass,
+    ) -> None:
+        """Turn to the commit, unless it has to wait for other Applications: then the last target stays."""
+        faults = self._dependencies.faults(app)
+        # Whoever chose the commit by hand has not to wait for others.
+        waits = faults or ([] if done.held else self._dependencies.waits(app, chosen.sha))
+        tried = memory.attempted or (app.status.revision.attempted if app.status.revision else None)
+        # What was begun is not undone when a dependency breaks.
+        gated = bool(waits) and tried != chosen.sha
+        done.problems += faults
+        done.concludes = not waits
+        if not gated:
+            memory.attempted = chosen.sha
+        else:  # what is applied tells whether the commit changes anything
+            await self._fall_back(app, account, memory)
+        last, last_sha = memory.target, memory.rendered_sha
+        found = await self._target(app, view, chosen, memory, gated=gated)
+        if found is None:
+            done.held_back = True
+            done.problems += [one for one in waits if one not in faults]
+            return
+        if last is None or (last.commit.sha, last.render.key) != (found.commit.sha, found.render.key):
+            memory.cause = _cause(memory, done, is_same=last_sha == chosen.sha)
+            if not (app.status.revision and app.status.revision.applied):
+                memory.cause = "start"
+            memory.tally.clear()
+        memory.aim(found)
+        memory.held = done.held
+        # A commit elsewhere in the repository is not this Application's: it writes no status.
+        memory.attempted = found.commit.sha
 
     def has_newer(self, key: AppKey) -> bool:
         """Whether the last poll shows another commit than the one that a pass began with."""
@@ -109,11 +178,9 @@ class Targets:
         """A new value of the annotation asks the remote now; the first one seen is only remembered."""
         value = app.metadata.annotations.get(RECONCILE_AT_ANNOTATION, "")
         before, memory.reconcile_at = memory.reconcile_at, value
-        if before is None or before == value:
-            return False
-        memory.trigger = "manual"
-        memory.retry_hooks = True
-        return True
+        asked = before not in (None, value)
+        memory.retry_hooks = memory.retry_hooks or asked
+        return asked
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
         source = app.spec.source
@@ -125,13 +192,17 @@ class Targets:
         self._secrets.release(key_of(app), keep=name)
         return await self._sources.use(key_of(app), source.repository, data, app.spec.sync.interval_seconds)
 
-    async def _target(self, app: Application, view: SourceView, chosen: Chosen, memory: Memory) -> Target:
+    async def _target(
+        self, app: Application, view: SourceView, chosen: Chosen, memory: Memory, *, gated: bool = False
+    ) -> Target | None:
+        """The commit as a target; None: it is `gated`, and would be another one than the last."""
         known = memory.target
         if known and known.namespace != app.destination_namespace:
             known = None
         catalog = self._cluster.catalog
+        moved = known is not None and not self._recollection.stands(app, memory)
         same_spec = known is not None and memory.rendered_generation == app.metadata.generation
-        if known and same_spec and memory.rendered_sha == chosen.sha:
+        if known and same_spec and memory.rendered_sha == chosen.sha and not moved:
             return self._placed_again(app, known)
         tree, commit = await view.fetch(chosen)
         if await asyncio.to_thread(tree.digest, app.spec.source.path) is None:
@@ -143,11 +214,21 @@ class Targets:
                 where="spec.source.path",
                 advice="correct the path, or add it to the repository",
             )
-        if known and await self._renders.unchanged(app, tree, self._cluster.target, known.render):
+        recalls = memory.target is None and not memory.recollected
+        if recalls and (render := await self._renders.recall(app, tree, self._cluster.target)):
+            at = _commit_that_counts(app, render.key, commit)
+            known = await self._recollection.recall(app, memory, render, at)
+        if (
+            known
+            and not moved
+            and await self._renders.unchanged(app, tree, self._cluster.target, known.render)
+        ):
             self._metrics.render_cached()
             memory.rendered_generation = app.metadata.generation
             memory.rendered_sha = chosen.sha
             return self._placed_again(app, known)
+        if gated:
+            return None
         failed = memory.failed_render
         if (
             failed
@@ -193,7 +274,7 @@ class Targets:
     async def _fall_back(self, app: Application, account: Account | None, memory: Memory) -> None:
         """After a start with a broken commit: what was applied before is rendered again, to be healed."""
         applied = app.status.revision.applied if app.status.revision else None
-        if memory.target is not None or not applied:
+        if not applied or (memory.target is not None and self._recollection.stands(app, memory)):
             return
         try:
             view = await self._view(app, account)
@@ -205,6 +286,9 @@ class Targets:
         """What an Application that is being deleted was brought to; None if it can't be had any more."""
         if self._wants_refresh(app, memory):
             log.info("asked to try again while being deleted")
+        if memory.target is not None and memory.target.recalled:
+            memory.target = None  # what hooks there are, only a render tells
+        memory.recollected = True
         if memory.target is None and not memory.past_looked_for:
             memory.past_looked_for = True
             try:
@@ -234,6 +318,15 @@ class Targets:
         catalog = self._cluster.catalog
         desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
         memory.past = [Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)]
+
+
+def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:
+    """What a sync is the answer to, in the words of the history."""
+    if done.held and done.held != memory.held:
+        return "rollback"
+    if memory.held and not done.held:
+        return "resume"
+    return "spec" if is_same else memory.trigger
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

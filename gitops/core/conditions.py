@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitops.core.dependencies import holds_back
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.problem import Blame, Problem, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a pass found out. `settled`: every desired object is there as the revision wants it."""
+    """What a pass found out.
+
+    `settled`: every desired object is there as the revision wants it, or was and is fought over.
+    """
 
     problems: tuple[Problem, ...] = ()
     settled: bool = False
@@ -19,6 +23,7 @@ class Findings:
     suspended: bool = False
     deleting: bool = False
     revision: str = ""  # short, for messages
+    held: str = ""  # in words; empty when the Application follows its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ _PASSING = frozenset(
         Reason.NAMESPACE_TERMINATING,
         Reason.RENDERER_UNAVAILABLE,
         Reason.REPOSITORY_UNREACHABLE,
+        Reason.DEPENDENCY_NOT_READY,
     }
 )
 
@@ -54,6 +60,16 @@ _PASSING = frozenset(
 def failures(problems: Sequence[Problem]) -> list[Problem]:
     """The problems that keep an Application from being synced."""
     return [problem for problem in problems if problem.reason not in NOTICES]
+
+
+def obstacles(problems: Sequence[Problem]) -> list[Problem]:
+    """The failures that keep a revision from being applied: all but fights, whose fields were applied."""
+    return [problem for problem in failures(problems) if problem.reason is not Reason.FIGHTING]
+
+
+def current(problems: Sequence[Problem]) -> list[Problem]:
+    """The problems of what is worked on now: a newer revision that waits for others is none of them."""
+    return [problem for problem in problems if not holds_back(problem)]
 
 
 def is_passing(problem: Problem) -> bool:
@@ -112,6 +128,8 @@ def _ready(findings: Findings, synced: Judgement, healthy: Judgement) -> Judgeme
     if healthy.status != "True":
         reason = Reason.PROGRESS_DEADLINE_EXCEEDED if findings.deadline_exceeded else healthy.reason
         return Judgement("Ready", "False", reason, healthy.message)
+    if findings.held:
+        return Judgement("Ready", "True", Reason.HELD, findings.held)
     return Judgement("Ready", "True", Reason.SUCCEEDED, synced.message)
 
 
@@ -133,7 +151,8 @@ def is_stalled(findings: Findings) -> bool:
 def _reconciling(findings: Findings) -> Judgement | None:
     failed = failures(findings.problems)
     if failed:
-        return Judgement("Reconciling", "True", failed[0].reason, f"is tried again: {_summary(failed)}")
+        again = "" if holds_back(failed[0]) else "is tried again: "
+        return Judgement("Reconciling", "True", failed[0].reason, f"{again}{_summary(failed)}")
     if findings.deleting:
         return Judgement("Reconciling", "True", Reason.DELETING, findings.waits_for or "is being deleted")
     if not findings.settled or findings.waits_for:

@@ -3,7 +3,7 @@
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import Catalog, Resource
+from gitops.core.rollout import is_config, with_checksums
 from gitops.core.waves import PLAIN_ORDER, Order, order_of
 
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -85,10 +86,28 @@ def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) ->
         wanted[key] = Wanted(
             key, manifest.api_version, content, manifest.origin, directives, unserved=resource is None
         )
+    _add_checksums(wanted, manifests, owner)
     contents = _contents(wanted.values(), hooks)
     order = order_of(wanted, hooks)
     problems += order.blocked.values()
     return Desired(wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order)
+
+
+def _add_checksums(
+    wanted: dict[ObjectKey, Wanted], manifests: dict[ObjectKey, Manifest], owner: Owner
+) -> None:
+    """Let workloads that ask for it carry the checksum of their configuration, as if Git had it."""
+    asking = {key: manifests[key] for key, one in wanted.items() if one.directives.rollout}
+    if not asking:
+        return
+    configs = {
+        key: manifests[key]
+        for key in filter(is_config, manifests)
+        if key not in wanted or wanted[key].directives.apply is ApplyMode.ALWAYS
+    }
+    for key, changed in with_checksums(asking, configs, owner):
+        manifests[key] = changed
+        wanted[key] = replace(wanted[key], content=owner.content_of(changed.body))
 
 
 def _directives(manifest: Manifest) -> Directives:

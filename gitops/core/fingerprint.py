@@ -1,6 +1,7 @@
 """The fingerprint: what all members looked like after the last clean sync, in 64 buckets.
 
 After a restart it tells which members moved meanwhile; one drift re-checks one bucket, not all.
+What goes in for each member is its `mark`.
 """
 
 import hashlib
@@ -11,6 +12,15 @@ from gitops.core.model import ObjectKey
 
 _BUCKETS = 64
 _WIDTH = 8
+
+
+def mark(digest: str, content: str) -> str:
+    """What a member looked like: its ownership digest and the content that was applied.
+
+    The times in `managedFields` are whole seconds, so two applies of ours within one can leave
+    the same ownership digest with another content.
+    """
+    return f"{digest}.{content}"
 
 
 def fingerprint(digests: Mapping[ObjectKey, str]) -> str:

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     FORBIDDEN = "Forbidden"
     FIELD_CONFLICT = "FieldConflict"
     RETAINED_BY = "RetainedBy"
+    FIGHTING = "Fighting"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
     UNREADABLE = "Unreadable"
@@ -64,6 +65,10 @@ class Reason(StrEnum):
     DEPENDENCY_NOT_FOUND = "DependencyNotFound"
     HOOK_FAILED = "HookFailed"
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
+    # depending on other Applications
+    DEPENDENCY_NOT_READY = "DependencyNotReady"
+    DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
+    INVALID_HEALTH_RULES = "InvalidHealthRules"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"
@@ -76,6 +81,7 @@ class Reason(StrEnum):
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     DEGRADED = "Degraded"
     SUSPENDED = "Suspended"
+    HELD = "Held"
     DELETING = "Deleting"
     INTERNAL_ERROR = "InternalError"
 

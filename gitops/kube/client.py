@@ -21,7 +21,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
-from gitops.core.problem import Blame, Reason, fail
+from gitops.core.problem import Blame, GitopsError, Reason, fail
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -30,7 +30,10 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
-_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
+_LONGEST_REQUEST = 60.0
+_LONGEST_WATCH = 660.0  # the reflector asks the server to end each within ten minutes
+_RELOAD_PAUSE = 10.0
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=_LONGEST_REQUEST, connect=10)
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10)
 _BUSY_TRIES = 5
 _LARGE_BODY = 2**20  # aiohttp warns from here on
@@ -137,7 +140,7 @@ class Client:
             started = time.monotonic()
             reply, retry_after = await self._once(method, path, body, params, content_type, accept)
             self._pool.observe(method, label, reply.status, time.monotonic() - started)
-            if reply.status == 401 and attempt == 0 and await self._pool.reload():
+            if reply.status == 401 and attempt == 0 and await self._pool.reload(started):
                 continue
             if reply.status != 429 or attempt == _BUSY_TRIES - 1:
                 break
@@ -198,6 +201,8 @@ class _Pool:
         self._access = access
         self._observer = observer
         self._reloaded = 0.0
+        self._reloading = asyncio.Lock()
+        self._retired: set[asyncio.Task[None]] = set()
         self._install(configuration)
 
     def _install(self, configuration: Configuration) -> None:
@@ -221,26 +226,49 @@ class _Pool:
         settings = await self._configuration.auth_settings()
         return [(one["key"], one["value"]) for one in settings.values() if one["value"]]
 
-    async def reload(self) -> bool:
-        """Read the credentials again after a 401 (exec plugins, rotated files); at most every 10 s."""
-        if time.monotonic() - self._reloaded < 10:
-            return False
-        self._reloaded = time.monotonic()
-        old = (self.session, self.watches)
-        self._install(await _load(self._access))
-        for session in old:
-            await session.close()
-        return True
+    async def reload(self, sent: float) -> bool:
+        """Read the credentials again after a 401 (exec plugins, rotated files); at most every 10 s.
+
+        `sent` is when the refused request was sent: of several that are refused at once, one
+        reads, and all try again. What is under way on the old connections ends there.
+        """
+        async with self._reloading:
+            if self._reloaded > sent:
+                return True
+            if time.monotonic() - self._reloaded < _RELOAD_PAUSE:
+                return False
+            self._reloaded = time.monotonic()
+            try:
+                configuration = await _load(self._access)
+            except GitopsError:  # the file is just being replaced: the 401 stands
+                return False
+            for session, longest in ((self.session, _LONGEST_REQUEST), (self.watches, _LONGEST_WATCH)):
+                task = asyncio.create_task(_close_after(session, longest))
+                self._retired.add(task)
+                task.add_done_callback(self._retired.discard)
+            self._install(configuration)
+            return True
 
     def observe(self, method: str, label: str, status: int, seconds: float) -> None:
         if self._observer:
             self._observer(method, label, status, seconds)
 
     async def close(self) -> None:
+        retired = list(self._retired)
+        for task in retired:
+            task.cancel()
+        await asyncio.gather(*retired, return_exceptions=True)
         await self.session.close()
         await self.watches.close()
         # aiohttp closes TLS transports one loop iteration later, and warns when the loop ends before.
         await asyncio.sleep(0.05)
+
+
+async def _close_after(session: aiohttp.ClientSession, seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await session.close()
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -93,6 +93,18 @@ class Metrics:
             "kind",
             "manager",
         )
+        self._fights = make.counter(
+            "gitops_fights_total",
+            "Objects that somebody began to change again after each heal, by kind and class of who does it.",
+            *app,
+            "kind",
+            "manager",
+        )
+        self._verification_found = make.counter(
+            "gitops_verification_found_total",
+            "Objects whose drift only the background verification saw, by kind; should stay 0.",
+            "kind",
+        )
         self._pruned = make.counter(
             "gitops_pruned_total", "Objects deleted because Git no longer has them.", *app, "kind"
         )
@@ -209,6 +221,14 @@ class Metrics:
         self._drift_corrected(namespace, name, kind, manager_class(manager)).inc()
         if seconds is not None:
             self._correction().observe(seconds)
+
+    def fight(self, namespace: str, name: str, kind: str, manager: str) -> None:
+        """A fight over fields of an object has begun."""
+        self._fights(namespace, name, kind, manager_class(manager)).inc()
+
+    def verification_found(self, kind: str) -> None:
+        """The background verification found drift that nothing else showed."""
+        self._verification_found(kind).inc()
 
     def pruned(self, namespace: str, name: str, kind: str) -> None:
         self._pruned(namespace, name, kind).inc()

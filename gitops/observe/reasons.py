@@ -184,6 +184,12 @@ _APPLYING = {
         "Remove it with the tool that is named, or from the object by hand if nobody needs it.",
         Blame.CLUSTER,
     ),
+    Reason.FIGHTING: Explanation(
+        "Somebody changes a field again each time it is healed. The object is healed less and less often; "
+        "everything else goes on. It ends by itself when the other one stops.",
+        "Remove the field from Git, or keep the manager that is named from writing it.",
+        Blame.CLUSTER,
+    ),
     Reason.OWNED_BY_ANOTHER: Explanation(
         "The object belongs to another Application, ApplySet or tool, which is named.",
         "Describe the object in one place only; spec.sync.adopt: Always takes over what other tools own.",
@@ -219,8 +225,8 @@ _APPLYING = {
         "Remove one of the dependencies.",
     ),
     Reason.DEPENDENCY_NOT_FOUND: Explanation(
-        "Something that is depended on isn't there.",
-        "Add it, or correct the dependency.",
+        "Something that is depended on isn't there: an object, or an Application of spec.dependsOn.",
+        "Add it, or correct the dependency; it goes on by itself then.",
     ),
     Reason.HOOK_FAILED: Explanation(
         "A hook failed, so the sync doesn't go on; container, reason and exit code are said where known.",
@@ -230,6 +236,23 @@ _APPLYING = {
     Reason.SERVICE_ACCOUNT_REQUIRED: Explanation(
         "Outside the controller's namespace an Application must name the account as which it acts.",
         "Set spec.serviceAccountName to a ServiceAccount of the Application's namespace.",
+        Blame.SPEC,
+    ),
+    Reason.INVALID_HEALTH_RULES: Explanation(
+        "A rule of spec.health can't be used: its form is wrong, or an expression. The built-in rules count.",
+        "Correct what is named; try it with `gitops health FILE --rules RULES`.",
+        Blame.SPEC,
+    ),
+}
+_DEPENDING = {
+    Reason.DEPENDENCY_NOT_READY: Explanation(
+        "A new revision waits until an Application of spec.dependsOn is Ready, at the same commit if both "
+        "follow the same revision of a repository. What is applied goes on being healed.",
+        "Look at the Application that is named; its own message is quoted.",
+    ),
+    Reason.DEPENDENCY_NOT_ALLOWED: Explanation(
+        "spec.dependsOn names an Application of another namespace.",
+        "Depend on Applications of the same namespace; only those of the controller's may depend on any.",
         Blame.SPEC,
     ),
 }
@@ -275,6 +298,10 @@ _STATES = {
         "Syncing is switched off by spec.suspend, or an object is paused by its own spec.",
         "Set spec.suspend to false to go on.",
     ),
+    Reason.HELD: Explanation(
+        "The Application is held at one commit by the annotation gitops.dev/hold, whatever its branch does.",
+        "Nothing, or `gitops resume` to follow the branch again.",
+    ),
     Reason.DELETING: Explanation(
         "The Application is being deleted; its objects are deleted or released first.",
         "Wait; what holds it up is named.",
@@ -290,6 +317,7 @@ SECTIONS: dict[str, dict[Reason, Explanation]] = {
     "Sources": _SOURCES,
     "Rendering": _RENDERING,
     "Planning and applying": _APPLYING,
+    "Applications that depend on others": _DEPENDING,
     "Pruning": _PRUNING,
     "States": _STATES,
 }

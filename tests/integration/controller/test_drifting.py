@@ -91,6 +91,10 @@ CHANGES: dict[str, tuple[Any, str]] = {
         [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "c"}],
         JSON_PATCH,
     ),
+    "a reordered atomic list": (
+        [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": ["b", "a"]}],
+        JSON_PATCH,
+    ),
     "a removed item of a keyed list": (
         [{"op": "remove", "path": "/spec/template/spec/containers/0/env/1"}],
         JSON_PATCH,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cluster import Obj, collection
 from tests.support.controller import Controller
-from tests.support.manifests import config_map, deployment, secret, service, thing, to_yaml
+from tests.support.manifests import annotated, config_map, deployment, secret, service, thing, to_yaml
 from tests.support.site import App, Site
 from tests.support.wait import stays, wait_for
 
@@ -100,7 +100,14 @@ def pass_over(controller: Controller, app: App) -> None:
     )
 
 
-def test_a_restart_with_nothing_changed_asks_for_no_object(running: Controller, site: Site) -> None:
+def renders(controller: Controller) -> int:
+    """How many renders there were since the start."""
+    return int(controller.metric("gitops_render_cache_total", result="miss"))
+
+
+def test_a_restart_with_nothing_changed_renders_nothing_and_asks_for_no_object(
+    running: Controller, site: Site
+) -> None:
     site.push({"app/a.yaml": to_yaml(*workload(60))})
     app = site.application()
     app.wait_ready()
@@ -116,11 +123,174 @@ def test_a_restart_with_nothing_changed_asks_for_no_object(running: Controller, 
         assert verb == "GET", sent
         assert count <= 2, sent  # its list, and that of the objects that it reads by name: none
     assert app.get() == before
+    assert renders(running) == 0
+    kinds = ("synced", "drifted", "missing", "degraded", "progressing")
+    states = {kind: running.metric("gitops_application_objects", name=app.name, state=kind) for kind in kinds}
+    assert states == {"synced": 60, "drifted": 0, "missing": 0, "degraded": 0, "progressing": 0}
+
+
+def test_after_a_restart_it_renders_when_something_moves(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"), config_map("b"), deployment("d"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    # A commit elsewhere in the repository, and a look at it by hand, move nothing.
+    site.push({"elsewhere/c.yaml": to_yaml(config_map("c"))})
+    app.refresh()
+    time.sleep(1)
+    assert renders(running) == 0
+    site.cluster.patch(site.get("ConfigMap", "a"), {"data": {"key": "edited"}})
+    site.wait_data("a", {"key": "value"})
+    assert renders(running) == 1
+    site.cluster.delete(site.get("ConfigMap", "b"))
+    site.wait_data("b", {"key": "value"})
+    app.wait_ready()
+    assert renders(running) == 1
+    app.wait_ready(site.push_objects(config_map("a", {"key": "2"})))
+    assert site.data("b") is None
+
+
+def test_after_a_restart_a_broken_commit_does_not_stop_healing(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    site.push({"app/broken.yaml": "a: [\n"})
+    app.wait_reason("InvalidManifest")
+    site.cluster.patch(site.get("ConfigMap", "a"), {"data": {"key": "edited"}})
+    site.wait_data("a", {"key": "value"})
+    site.push({"app/broken.yaml": None})
+    app.wait_ready()
+
+
+def test_health_is_told_after_a_restart_without_a_render(running: Controller, site: Site) -> None:
+    balanced = service("s")
+    balanced["spec"]["type"] = "LoadBalancer"
+    site.push_objects(balanced)
+    app = site.application()
+    wait_for(lambda: site.find("Service", "s"), "it is there")
+    path = f"/api/v1/namespaces/{site.namespace}/services/s/status"
+
+    def give(*addresses: str) -> None:
+        status = {"loadBalancer": {"ingress": [{"ip": address} for address in addresses]}}
+        merge = "application/merge-patch+json"
+        assert site.cluster.request("PATCH", path, {"status": status}, content_type=merge)[0] == 200
+
+    give("192.0.2.1")
+    app.wait_ready()
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    give()
+    app.wait_reason("Progressing", "Healthy")
+    give("192.0.2.1")
+    app.wait_ready()
+    assert renders(running) == 0
+
+
+def test_a_change_of_what_a_kustomization_refers_to_is_found_at_the_start(
+    running: Controller, site: Site
+) -> None:
+    """The render read more than its own folder; the status tells what."""
+    site.push(
+        {
+            "base/kustomization.yaml": "resources: [a.yaml]\n",
+            "base/a.yaml": to_yaml(config_map("a")),
+            "app/kustomization.yaml": "resources: [../base]\n",
+        }
+    )
+    app = site.application()
+    app.wait_ready()
+    reads = app.status["renderReads"]
+    assert reads["renderer"] == "kustomize"
+    assert {"app", "base"} <= set(reads["paths"])
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    running.terminate(10)
+    sha = site.push({"base/a.yaml": to_yaml(config_map("a", {"key": "2"}))})
+    running.start()
+    app.wait_ready(sha)
+    assert site.data("a") == {"key": "2"}
+
+
+def test_what_waits_for_its_wave_after_a_restart_heals_to_what_was_before(
+    running: Controller, site: Site
+) -> None:
+    """What was applied before was not rendered either: it is when it is needed."""
+    late = annotated(config_map("late", {"key": "old"}), wave="1")
+    app = site.synced(annotated(config_map("first"), wave="0"), late)
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    balanced = service("s")
+    balanced["spec"]["type"] = "LoadBalancer"  # nobody gives it an address
+    site.push_objects(annotated(balanced, wave="0"), annotated(config_map("late", {"key": "new"}), wave="1"))
+    wait_for(lambda: site.find("Service", "s"), "the first wave is applied")
+    site.cluster.patch(site.get("ConfigMap", "late"), {"data": {"key": "edited"}})
+    site.wait_data("late", {"key": "old"})
+    assert renders(running) == 2
+
+
+def test_hooks_of_the_end_are_run_after_a_restart_that_rendered_nothing(
+    running: Controller, site: Site
+) -> None:
+    app = site.synced(annotated(config_map("farewell"), hook="PreDelete"), config_map("a"))
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    assert renders(running) == 0
+    site.cluster.patch(site.get("ConfigMap", "a"), {"metadata": {"finalizers": ["example.com/hold"]}})
+    app.delete()
+    wait_for(
+        lambda: any(
+            one["phase"] == "PreDelete" and one["state"] == "Succeeded" for one in app.status.get("hooks", [])
+        ),
+        "the hook has run",
+        state=lambda: app.status,
+    )
+    site.cluster.patch(site.get("ConfigMap", "a"), {"metadata": {"finalizers": []}})
+    app.wait_gone()
+
+
+def test_an_application_with_hooks_is_rendered_once_and_runs_none_of_them_again(
+    running: Controller, site: Site
+) -> None:
+    app = site.synced(annotated(config_map("before"), hook="PreSync"), config_map("a"))
+    hooks = app.status["hooks"]
+    assert [one["state"] for one in hooks] == ["Succeeded"]
+    running.terminate(10)
+    running.start()
+    pass_over(running, app)
+    time.sleep(1)
+    assert renders(running) == 1
+    assert app.status["hooks"] == hooks
+
+
+def test_a_spec_that_changed_while_it_was_away_is_followed(running: Controller, site: Site) -> None:
+    app = site.synced(config_map("a"))
+    other = site.new_namespace("other")
+    running.terminate(10)
+    app.patch({"spec": {"destination": {"namespace": other}}})
+    running.start()
+    wait_for(lambda: site.cluster.find("v1", "ConfigMap", other, "a"), "it is in the other namespace")
+    wait_for(lambda: site.data("a") is None, "and no longer in the first")
+    app.wait_ready()
 
 
 def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site: Site) -> None:
-    app = site.synced(config_map("edited"), config_map("deleted"), deployment("scaled"), config_map("same"))
+    app = site.synced(
+        config_map("edited"),
+        config_map("deleted"),
+        config_map("bare"),
+        deployment("scaled"),
+        config_map("same"),
+    )
     running.terminate(10)
+    label = {"metadata": {"labels": {"applyset.kubernetes.io/part-of": None}}}
+    site.cluster.patch(site.get("ConfigMap", "bare"), label)
     site.cluster.patch(site.get("ConfigMap", "edited"), {"data": {"key": "away"}})
     site.cluster.delete(site.get("ConfigMap", "deleted"))
     site.cluster.patch(site.get("Deployment", "scaled", "apps/v1"), {"spec": {"replicas": 3}})
@@ -130,7 +300,37 @@ def test_drift_while_it_was_away_is_found_at_the_start(running: Controller, site
     wait_for(
         lambda: site.get("Deployment", "scaled", "apps/v1")["spec"]["replicas"] == 0, "it is scaled back"
     )
+    wait_for(lambda: "labels" in site.get("ConfigMap", "bare")["metadata"], "it has its label again")
     app.wait_ready()
+
+
+AWAY: dict[str, Obj | None] = {
+    "edited": {"data": {"key": "away"}},
+    "deleted": None,
+    "without its label": {"metadata": {"labels": {"applyset.kubernetes.io/part-of": None}}},
+}
+
+
+@pytest.mark.parametrize("what", AWAY)
+def test_one_object_that_moved_while_it_was_away_is_enough(
+    running: Controller, site: Site, what: str
+) -> None:
+    app = site.synced(config_map("a"), config_map("b"))
+    running.terminate(10)
+    live, change = site.get("ConfigMap", "a"), AWAY[what]
+    if change is None:
+        site.cluster.delete(live)
+    else:
+        site.cluster.patch(live, change)
+    running.start()
+
+    def is_back() -> bool:
+        found = site.find("ConfigMap", "a") or {}
+        return found.get("data") == {"key": "value"} and "labels" in found["metadata"]
+
+    wait_for(is_back, "it is as it was")
+    app.wait_ready()
+    assert renders(running) == 1
 
 
 def test_a_commit_while_it_was_away_is_applied_and_pruned_at_the_start(
@@ -183,6 +383,7 @@ def test_a_lost_cache_costs_nothing_but_a_fetch(running: Controller, site: Site)
     running.start()
     pass_over(running, app)
     assert site.get("ConfigMap", "a") == before
+    assert renders(running) == 0
     app.wait_ready(site.push_objects(config_map("a", {"key": "2"})))
     assert site.data("b") is None
 

@@ -1,6 +1,8 @@
 """The client: whose rights a request has, and what becomes of failures."""
 
+import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,34 @@ async def test_new_credentials_are_read_when_the_old_ones_are_refused(
     kubeconfig.write_text(good)
     assert (await client.request("GET", "/api/v1/namespaces")).ok
     await client.close()
+
+
+async def test_requests_that_are_refused_at_once_all_use_the_new_credentials(
+    tmp_path: Path, control_plane: ControlPlane
+) -> None:
+    kubeconfig = tmp_path / "config"
+    good = control_plane.kubeconfig.read_text()
+    kubeconfig.write_text(good.replace(control_plane.admin_token, "long-expired"))
+    client = await Client.connect(Access(kubeconfig))
+    kubeconfig.write_text(good)
+    replies = await asyncio.gather(*(client.request("GET", "/api/v1/namespaces") for _ in range(20)))
+    assert {reply.status for reply in replies} == {200}
+    await client.close()
+
+
+async def test_what_is_under_way_goes_on_when_credentials_are_read_again(
+    client: Client, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    async with client.stream(path, {"watch": "1"}, "application/json") as watch:
+        slow = [asyncio.create_task(client.request("GET", "/openapi/v2")) for _ in range(4)]
+        await asyncio.sleep(0.01)
+        assert await client._pool.reload(time.monotonic())
+        await apply(client, namespace, "later")
+        async with asyncio.timeout(10):
+            while b"later" not in await watch.content.readline():
+                pass
+        assert {reply.status for reply in await asyncio.gather(*slow)} == {200}
 
 
 async def test_credentials_that_stay_refused_are_a_401_and_not_a_loop(

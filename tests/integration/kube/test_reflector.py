@@ -13,7 +13,7 @@ import pytest
 
 from gitops.core.model import ObjectKey
 from gitops.core.resources import NEEDED_VERBS, Resource
-from gitops.kube.client import MERGE_PATCH, Access, Client
+from gitops.kube.client import JSON, MERGE_PATCH, Access, Client
 from gitops.kube.reflector import Reflector
 from gitops.local.controlplane import ControlPlane
 
@@ -135,6 +135,20 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
+async def served(client: Client, path: str) -> None:
+    """Wait until a new type is listed and watched: later than its definition is established.
+
+    As long as its cache in the server is being filled, a watch is answered with a 429.
+    """
+    async with asyncio.timeout(30):
+        while True:
+            if (await client.request("GET", path)).ok:
+                async with client.stream(path, {"watch": "1", "timeoutSeconds": "1"}, JSON) as response:
+                    if response.status == 200:
+                        return
+            await asyncio.sleep(0.05)
+
+
 @pytest.fixture
 def world(client: Client, namespace: str) -> World:
     return World(client, namespace)
@@ -233,8 +247,7 @@ async def test_a_version_that_is_too_old_means_to_list_again(
     Of a type that is new, the server remembers nothing as old as version 1.
     """
     path = widgets.collection(world.namespace)
-    while not (await world.client.request("GET", path)).ok:
-        pass  # a new type is served some time after its definition is established
+    await served(world.client, path)
     reflector = Reflector(world.client, widgets, sink := Copy(), namespace=world.namespace)
     listed = reflector._list
 
