@@ -1,24 +1,28 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
+from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
 from gitops.controller.reconcile import policy_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
+from gitops.core.coowned import retained, shares
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.inventory import Inventory
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_dry_run, to_look_at
+from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
 from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Catalog
 from gitops.kube.client import Client
@@ -74,6 +78,11 @@ async def preview(
     decided = plan(situation)
     if new:
         decided = Plan(decided.steps, (), decided.problems)
+    others = Others(client, renderer, catalog, target, where, app, applications)
+    asked = to_ask(decided)
+    if asked:
+        decided = plan(replace(situation, answers=await others.answers(asked)))
+    decided = await others.given(decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
     return Preview(app, where, decided, desired, tried, drifts, (*rendered.warnings, *_waits(app)), new)
 
@@ -122,6 +131,8 @@ async def _situation(
         policy=policy_of(app, where.revision),
         baseline=baseline,
         unplannable=desired.problems,
+        desired={*wanted, *desired.left_alone},
+        namespaces=frozenset(Registry.namespaces_of(app) | {key.namespace for key in wanted}),
     )
 
 
@@ -170,6 +181,8 @@ async def _try_all(
         missing = result.problem and result.problem.reason is Reason.NAMESPACE_NOT_FOUND
         if missing and step.key.namespace in coming:
             return DryRun(None, None)
+        if step.shared:
+            return _without_shared(result, step, owner)
         if step.verb is not Verb.ADOPT or result.after is None:
             return result
         if app.spec.sync.adopt is not Adopt.ALWAYS:
@@ -180,6 +193,26 @@ async def _try_all(
         return _without_taken(result, step)
 
     return dict(zip((step.key for step in steps), await each(steps, one), strict=True))
+
+
+def _without_shared(result: DryRun, step: Step, owner: Owner) -> DryRun:
+    """An update also removes what left Git and belongs to a manager that has let go (`core.coowned`)."""
+    before, after = result.before, result.after
+    if before is None:
+        return result
+    entries = before["metadata"].get("managedFields") or []
+    if after is None:
+        invalid = result.problem and result.problem.reason is Reason.INVALID_OBJECT
+        taken = shares(entries, None, owner.manager, step.take) if invalid else []
+        return DryRun(before, None) if taken else result
+    found = shares(entries, after["metadata"].get("managedFields") or [], owner.manager, step.take)
+    kept = [share.fields for share in found if not share.taken]
+    shown = dict(after)
+    for share in found:
+        for path in sorted(paths(share.fields), key=len) if share.taken else ():
+            if not any(covers(fields, path) for fields in kept):
+                shown = _removed(shown, path)
+    return DryRun(before, shown, next(iter(retained(found, step.key)), None))
 
 
 def _without_taken(result: DryRun, step: Step) -> DryRun:
@@ -202,16 +235,33 @@ def _without_taken(result: DryRun, step: Step) -> DryRun:
     return DryRun(before, shown, result.problem)
 
 
-def _removed(node: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
-    """A copy without the field at a FieldsV1 path; paths through list items are left as they are."""
+def _removed(node: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """A copy without what is at a FieldsV1 path."""
     head, rest = path[0], path[1:]
-    if not head.startswith("f:") or head[2:] not in node:
-        return node
     name = head[2:]
+    if not head.startswith("f:") or name not in node:
+        return node
+    below = node[name]
     if not rest:
         return {key: value for key, value in node.items() if key != name}
-    below = node[name]
-    return {**node, name: _removed(below, rest)} if isinstance(below, dict) else node
+    if isinstance(below, dict):
+        return {**node, name: _removed(below, rest)}
+    return {**node, name: _removed_item(below, rest)} if isinstance(below, list) else node
+
+
+def _removed_item(items: list[Any], path: tuple[str, ...]) -> list[Any]:
+    """A copy of a list without an item, or without what is at a path inside an item."""
+    head, rest = path[0], path[1:]
+    wanted = json.loads(head[2:])
+
+    def is_meant(item: Any) -> bool:
+        if head.startswith("v:"):
+            return bool(item == wanted)
+        return isinstance(item, dict) and all(item.get(key) == value for key, value in wanted.items())
+
+    if rest:
+        return [_removed(item, rest) if is_meant(item) else item for item in items]
+    return [item for item in items if not is_meant(item)]
 
 
 def refusals(shown: Preview) -> list[Problem]:

@@ -136,6 +136,7 @@ def summary(shown: Preview) -> str:
         Verb.HEAL: "drifted",
         Verb.ADOPT: "to adopt",
         Verb.REPAIR: "to repair",
+        Verb.HAND_OVER: "to hand over",
         Verb.DELETE: "to prune",
     }
     parts = [f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb]]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gitops.controller.coowned import settle
 from gitops.core.desired import body_of
 from gitops.core.fields import merge_managers
 from gitops.core.identity import Owner
@@ -35,6 +36,7 @@ class Outcome:
     turn: Turn | None = None  # None: done
     problem: Problem | None = None
     seen: Observed | None = None
+    retained: tuple[Problem, ...] = ()  # what left Git and stays all the same
 
     @property
     def done(self) -> bool:
@@ -111,7 +113,15 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
         return Outcome(step, Turn.LATER, problem)
     version = ""
     force = step.verb in (Verb.UPDATE, Verb.HEAL, Verb.REPAIR)
-    if step.take or step.verb in (Verb.ADOPT, Verb.REPAIR):
+    retained: tuple[Problem, ...] = ()
+    if step.shared:
+        settled = await settle(task.client, resource, step, task.manifests[step.key], wanted, task.owner)
+        if settled.problem:
+            return Outcome(step, Turn.LATER, settled.problem)
+        if settled.refused:
+            return _refused(task, step, settled.refused)
+        version, retained = settled.version, settled.retained
+    elif step.take or step.verb in (Verb.ADOPT, Verb.REPAIR):
         version = step.resource_version
         merged = await _take_over(task, resource, step)
         if isinstance(merged, Outcome):
@@ -128,7 +138,7 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
     task.written(seen)
     if step.verb is Verb.CREATE and reply.status == 200:
         return Outcome(step, Turn.AGAIN, _joined(step), seen)
-    return Outcome(step, seen=seen)
+    return Outcome(step, seen=seen, retained=retained)
 
 
 def _joined(step: Step) -> Problem:

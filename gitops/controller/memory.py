@@ -1,11 +1,11 @@
 """What is remembered of one Application between passes. Losing it costs requests, never correctness."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitops.api.status import Status
-from gitops.controller.execute import Manifests
+from gitops.controller.execute import Manifests, Outcome
 from gitops.controller.rendering import RenderMemory
 from gitops.core.backoff import FRESH, Backoff
 from gitops.core.desired import Desired, ManifestStore
@@ -35,6 +35,7 @@ class Target:
     render: RenderMemory
     wanted: Mapping[ObjectKey, Wanted]
     kinds: frozenset[GroupKind]  # of the wanted objects
+    namespaces: frozenset[str]  # of the wanted objects
     manifests: Manifests
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -64,6 +65,7 @@ class Target:
             render,
             desired.wanted,
             frozenset(key.group_kind for key in desired.wanted),
+            frozenset(key.namespace for key in desired.wanted if key.namespace),
             ManifestStore(desired.manifests),
             desired.problems,
             rendered.warnings,
@@ -87,6 +89,10 @@ class Memory:
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
+    resolved_generation: int = 0  # of the spec that a pass last looked for a target of
+    resolving: bool = False  # a pass is looking for its target, so that `target` may be outdated
+    stale: bool = False  # that pass had to do with an older target, or with none
+    asking: tuple[str, float] = ("", 0.0)  # what others are asked about, and since when
     attempted: str = ""  # the newest commit that was tried
     concluded: str = ""  # the newest commit that the written status is about, for those that depend on it
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
@@ -102,6 +108,8 @@ class Memory:
     steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
     present: set[ObjectKey] = field(default_factory=set)  # there without being ours: all that was asked for
     holding: bool = False  # something waits for the health of something else
+    # What left Git and others keep. Only the apply that let go of it can tell, so a restart forgets it.
+    retained: dict[ObjectKey, tuple[Problem, ...]] = field(default_factory=dict)
     checked_at: dict[ObjectKey, float] = field(default_factory=dict)  # when they were last dry-run
     due_suspects: dict[ObjectKey, float] = field(default_factory=dict)  # from when on they may be dry-run
     to_verify: set[ObjectKey] = field(default_factory=set)  # have their turn in the verification
@@ -139,6 +147,17 @@ class Memory:
         self.written = (seen.key, seen.resource_version)
         if quarrel := self.quarrels.get(seen.key):
             self.quarrels[seen.key] = settled(quarrel)
+
+    def note_retained(self, outcome: Outcome) -> None:
+        """What an apply let go of and others keep, until the next one."""
+        if outcome.step.verb is not Verb.HEAL:
+            self.retained.pop(outcome.step.key, None)
+        if outcome.retained:
+            self.retained[outcome.step.key] = outcome.retained
+
+    def retained_of(self, keys: Collection[ObjectKey]) -> list[Problem]:
+        """What stays of these objects although it left Git."""
+        return [problem for key, found in self.retained.items() if key in keys for problem in found]
 
     def healed(self, drift: Drift, now: float, content: str = "") -> None:
         """Drift was corrected; who has it come back again and again is in a fight."""

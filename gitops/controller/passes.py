@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from gitops.api.application import Application
+from gitops.controller.applications import Registry
 from gitops.controller.execute import Outcome
 from gitops.controller.memory import Target
 from gitops.controller.progress import Towards
@@ -33,6 +34,7 @@ class Pass:
     outcomes: list[Outcome] = field(default_factory=list)
     heals: list[tuple[Drift, float | None]] = field(default_factory=list)
     pruned: list[ObjectKey] = field(default_factory=list)
+    handed_over: list[tuple[ObjectKey, Owner]] = field(default_factory=list)
     recreated: list[ObjectKey] = field(default_factory=list)
     members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
     waiting_prunes: int = 0
@@ -41,6 +43,11 @@ class Pass:
     deployed: bool = False  # exactly this was applied as a whole before
     run: str = ""  # of the hooks
     present: Collection[ObjectKey] = ()  # there without being ours, which is all that was asked for
+
+    @property
+    def places(self) -> set[str]:
+        """The namespaces in which the Application's objects can be."""
+        return Registry.namespaces_of(self.app) | (self.target.namespaces if self.target else set())
 
     def counted(self, verb: Verb) -> int:
         """How many steps of this verb were done."""

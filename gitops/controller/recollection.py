@@ -79,6 +79,7 @@ class Recollection:
                 for key, seen in found.items()
             },
             kinds=frozenset(key.group_kind for key in found),
+            namespaces=frozenset(key.namespace for key in found if key.namespace),
             manifests=_NotRendered(),
             problems=(),
             warnings=(),

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gitops.api.application import Application
-from gitops.api.group import APPROVE_ANNOTATION
-from gitops.controller.applications import AppKey, Registry, owner_of
+from gitops.controller.applications import AppKey, Registry, is_approved, owner_of
 from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.farewell import Farewell
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
+from gitops.controller.handover import HandOver
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
@@ -34,7 +34,19 @@ from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
 from gitops.core.inventory import Inventory, Live, Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problems_of, to_dry_run, to_look_at
+from gitops.core.plan import (
+    Drift,
+    Plan,
+    Policy,
+    Situation,
+    Verb,
+    can_be_ours,
+    plan,
+    problems_of,
+    to_ask,
+    to_dry_run,
+    to_look_at,
+)
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
 from gitops.core.prune import PruneLimit, PrunePolicy
 from gitops.core.resources import Resource
@@ -65,6 +77,7 @@ class Reconciler:
     reporter: Reporter
     teardown: Teardown
     hook_objects: HookObjects
+    handover: HandOver
     metrics: Metrics
     slots: asyncio.Semaphore  # how many may talk to the API server at once
     home: str  # the controller's own namespace, where no service account is required
@@ -85,7 +98,11 @@ class Reconciler:
             return None if await self.reporter.report(done, memory) else _UNTOLD
         await self._health_rules(done)
         try:
+            memory.resolving = True
             done.target = await self.targets.resolve(app, account, memory, done)
+            memory.resolving = False
+            memory.resolved_generation = app.metadata.generation
+            memory.stale = done.stale or done.held_back
             if done.target:
                 async with self.slots:
                     await self._sync(done, self.client.as_account(account), memory)
@@ -138,11 +155,16 @@ class Reconciler:
         assert target is not None  # noqa: S101 (for the type checker; the caller has just looked)
         kinds = self._kinds(done.app, target)
         done.unreadable = await self.members.ensure(kinds.values())
-        await claim(self.client, done.app, done.owner, set(kinds))
+        await claim(self.client, done.app, done.owner, set(kinds), set(target.namespaces))
         runner, heading = await self._towards(done, client, memory, target)
         situation = await self._observe(done, client, memory, target, heading)
         began = time.monotonic()
         decided = plan(situation)
+        asked = to_ask(decided)
+        if asked and not done.stale:
+            answers = await self.handover.ask(done.app, memory, asked, target.commit.sha)
+            decided = plan(replace(situation, answers=answers))
+        self.handover.tell_former_owners(situation, decided)
         decided = calmed(memory, decided, situation.drifts, self.metrics, done.owner, time.monotonic())
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
@@ -195,18 +217,26 @@ class Reconciler:
         target = done.target
         if decided.acts or target is None:
             return True
+        places = done.places
         return any(
-            seen.deleting and key not in target.wanted and seen.membership(done.owner) is Membership.MEMBER
+            seen.deleting
+            and key not in target.wanted
+            and (not key.namespace or key.namespace in places)
+            and seen.membership(done.owner) is Membership.MEMBER
             for key, seen in self.members.of(done.owner.applyset_id).items()
         )
 
     async def _narrow(self, done: Pass, target: Target) -> None:
-        """Take kinds out of the ApplySet's list of which no object is left."""
-        listed = self.registry.kinds_of(done.app)
-        if not done.unreadable and all(one.done for one in done.outcomes) and listed > target.kinds:
+        """Take kinds and namespaces out of the ApplySet's lists of which no object is left."""
+        kinds, places = self.registry.kinds_of(done.app), self.registry.namespaces_of(done.app)
+        here = target.namespaces | {done.owner.namespace}
+        if done.unreadable or not all(one.done for one in done.outcomes):
+            return
+        if kinds > target.kinds or places > here:
             used = target.kinds | {key.group_kind for key in done.members}
-            if listed > used:
-                await narrow(self.client, done.app, done.owner, set(used))
+            inhabited = here | {key.namespace for key in done.members if key.namespace in places}
+            if kinds > used or places > inhabited:
+                await narrow(self.client, done.app, done.owner, set(used), set(inhabited))
 
     def _kinds(self, app: Application, target: Target) -> dict[GroupKind, Resource]:
         """The served types that the Application has, had or wants objects of."""
@@ -241,6 +271,7 @@ class Reconciler:
             suspects=suspects,
             desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
             present=memory.present,
+            namespaces=frozenset(self.registry.namespaces_of(done.app) | target.namespaces),
         )
         due = checks(memory, members, suspects, to_dry_run(situation), time.monotonic())
         drifts = await self._dry_run(due.keys, client, memory, heading, owner) if due.keys else {}
@@ -309,6 +340,8 @@ class Reconciler:
                 done.problems.append(outcome.problem)
             elif outcome.done:
                 memory.progress_at = time.monotonic()
+                memory.note_retained(outcome)
+        done.problems += memory.retained_of(heading.wanted)
         self._count_heals(done, memory)
         await self._prune(done, task, memory, situation, decided)
 
@@ -367,8 +400,12 @@ class Reconciler:
     async def _prune(
         self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan
     ) -> None:
-        """Delete what left Git, once everything that is desired is there and healthy."""
-        acting = [step for step in decided.prunes if step.acts]
+        """Delete what left Git, once everything that is desired is there and healthy.
+
+        What another Application wants is handed over before that: it may be what is waited for.
+        """
+        await self.handover.carry_out(done, task.client, memory, decided)
+        acting = [step for step in decided.prunes if step.verb is Verb.DELETE]
         memory.prunes_wait = False
         if not acting or done.target is None:
             return
@@ -381,7 +418,11 @@ class Reconciler:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)
             return
-        leaving = [seen for key, seen in members.items() if key not in situation.desired]
+        leaving = [
+            seen
+            for key, seen in members.items()
+            if key not in situation.desired and can_be_ours(situation, key)
+        ]
         steps = prunable(acting, leaving)
         done.waiting_prunes = len(acting) - len(steps)
         began = time.monotonic()
@@ -435,14 +476,12 @@ def _all_done(done: Pass) -> bool:
 def policy_of(app: Application, sha: str) -> Policy:
     """What an Application allows for one revision; the command plans by the same."""
     sync = app.spec.sync
-    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
     return Policy(
         AdoptPolicy(sync.adopt),
         PrunePolicy(
             PruneMode(sync.prune),
             PruneLimit(sync.prune_limit.percent, sync.prune_limit.objects),
-            # At least what Git shows as short: an empty or tiny prefix would approve everything.
-            approved=len(approved) >= 7 and sha.startswith(approved),
+            approved=is_approved(app, sha),
         ),
     )
 

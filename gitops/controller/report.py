@@ -98,6 +98,7 @@ class Reporter:
             more = f" and {len(done.pruned) - 10} more" if len(done.pruned) > 10 else ""
             log.info("pruned", objects=[str(key) for key in done.pruned[:100]])
             self._events.normal(app, "Pruned", f"deleted {names}{more}")
+        self.handed_over(done)
         shown: set[tuple[str, ...]] = {
             (problem.reason, str(problem.key), problem.message) for problem in done.problems
         }
@@ -118,6 +119,15 @@ class Reporter:
                 log.warning("not honoured", warning=warning)
                 self._events.warning(app, "NotHonoured", warning)
         self._announce_success(done, memory, findings)
+
+    def handed_over(self, done: Pass) -> None:
+        """Say once what was given to whom."""
+        for heir in dict.fromkeys(heir for _, heir in done.handed_over):
+            keys = [str(key) for key, one in done.handed_over if one == heir]
+            more = f" and {len(keys) - 10} more" if len(keys) > 10 else ""
+            log.info("handed over", objects=keys[:100], to=str(heir))
+            self._events.normal(done.app, "HandedOver", f"gave {', '.join(keys[:10])}{more} to {heir}")
+        done.handed_over.clear()
 
     def _announce_success(self, done: Pass, memory: Memory, findings: Findings) -> None:
         namespace, name = done.owner.namespace, done.owner.name
@@ -205,6 +215,7 @@ _WORDS = {
     Verb.REPAIR: "repaired",
     Verb.HEAL: "healed",
     Verb.DELETE: "pruned",
+    Verb.HAND_OVER: "handed over",
 }
 
 

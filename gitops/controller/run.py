@@ -15,6 +15,7 @@ from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
+from gitops.controller.handover import HandOver
 from gitops.controller.health_config import HealthConfig
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
@@ -174,6 +175,16 @@ class Controller:
             self._dependencies,
             metrics,
         )
+        self._handover = HandOver(
+            client=client,
+            cluster=self._cluster,
+            members=self._members,
+            registry=self._registry,
+            targets=self._targets,
+            memories=self._memories,
+            due=self._due,
+            home=settings.namespace,
+        )
         self._reconciler = Reconciler(
             client=client,
             cluster=self._cluster,
@@ -183,9 +194,16 @@ class Controller:
             targets=self._targets,
             reporter=reporter,
             teardown=Teardown(
-                client, self._cluster, self._members, reporter, self._events, settings.namespace
+                client,
+                self._cluster,
+                self._members,
+                reporter,
+                self._events,
+                self._handover,
+                settings.namespace,
             ),
             hook_objects=self._hook_objects,
+            handover=self._handover,
             metrics=metrics,
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
@@ -268,6 +286,7 @@ class Controller:
             if again is not None:
                 self._queue.add(key, again)
             self._dependencies.after_pass(key)
+        self._handover.passed(key)
         if self._registry.get(key) is None:
             self._forget(key)
 
@@ -332,9 +351,11 @@ class Controller:
             if memory:
                 memory.trigger = "revision"
             self._queue.add(key)
+            self._handover.moved(key)
 
     def _source_confirmed(self, apps: list[AppKey]) -> None:
         for key in apps:
+            self._handover.confirmed(key)
             memory = self._memories.get(key)
             if memory and memory.settled:
                 self.metrics.succeeded(*key, time.time())

@@ -115,11 +115,13 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
     unserved = [one.key for one in done.target.wanted.values() if one.unserved]
     if unserved:
         return f"waits until the definition of {unserved[0].group_kind} is served"
+    places = done.places
     deleting = [
         seen
         for key, seen in done.members.items()
         if seen.deleting
         and key not in done.target.wanted
+        and (not key.namespace or key.namespace in places)
         and seen.membership(done.owner) is not Membership.FOREIGN
     ]
     if deleting:

@@ -150,6 +150,23 @@ class Targets:
         newest = view.peek(revision)
         return newest is not None and newest.sha != sha
 
+    def is_current(self, key: AppKey, asker: AppKey, since: float) -> bool | None:
+        """Whether what an Application was last resolved to is what Git says since then.
+
+        False: a poll is under way, or a pass is due. None: its repository doesn't answer. One poll
+        speaks for all Applications that share it, also for `asker`, who found a new revision by it.
+        """
+        known = self._views.get(key)
+        if known is None:
+            return False
+        view = known[0]
+        if self.has_newer(key):
+            return False
+        if view.problem:
+            return None
+        asking = self._views.get(asker)
+        return (asking is not None and view.is_same(asking[0])) or view.ask_since(since)
+
     def drop(self, key: AppKey) -> None:
         """The Application is gone."""
         self._views.pop(key, None)

@@ -59,13 +59,16 @@ def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Paren
         name = str(entry.get("manager", ""))
         if entry.get("subresource") or name == owner.manager or name in names:
             continue
-        application = application_of(name)
-        dead = application is not None and applyset_id(*application) not in parents.applications
-        by_hand = is_by_hand(name)
-        gitops_tool = policy is AdoptPolicy.ALWAYS and name in _RIVALS
-        if by_hand or dead or gitops_tool:
+        if is_taken(name, policy, parents):
             names.append(name)
     return tuple(names)
+
+
+def is_taken(manager: str, policy: AdoptPolicy, parents: Parents) -> bool:
+    """Whether the fields of this manager become ours where it has let go of them, or the policy says so."""
+    application = application_of(manager)
+    dead = application is not None and applyset_id(*application) not in parents.applications
+    return is_by_hand(manager) or dead or (policy is AdoptPolicy.ALWAYS and manager in _RIVALS)
 
 
 def is_by_hand(manager: str) -> bool:
@@ -73,7 +76,8 @@ def is_by_hand(manager: str) -> bool:
     return manager.startswith(_HAND_MANAGERS) and manager not in _RIVALS  # Flux's is a "helm-controller"
 
 
-_RIVALS = frozenset({"argocd-controller", "kustomize-controller", "helm-controller"})
+_ARGO_CD = ("argocd-controller", "argocd-application-controller")
+_RIVALS = frozenset({*_ARGO_CD, "kustomize-controller", "helm-controller"})
 
 
 def release_of(live: Live) -> HelmRelease | None:
@@ -150,7 +154,7 @@ def _argo_cd(live: Live, _: Owner, __: Parents) -> str | None:
     labels, annotations = _marks(live.metadata)
     tracking = annotations.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
     name = tracking or labels.get("argocd.argoproj.io/instance", "")
-    if not name and not _written_by(live, "argocd-controller"):
+    if not name and not any(_written_by(live, manager) for manager in _ARGO_CD):
         return None
     return f"Argo CD's Application {name}" if name else "Argo CD"
 

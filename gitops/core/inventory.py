@@ -7,6 +7,7 @@ from sys import intern
 from typing import Any, TypeAlias
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.core.coowned import sharers
 from gitops.core.directives import PLAIN, Directives, of_live
 from gitops.core.fields import Entry, apply_entry, our_entries, ownership_digest
 from gitops.core.health import HEALTHY, Health
@@ -42,6 +43,7 @@ class Observed:
     directives: Directives = PLAIN  # of its annotations
     health: Health = HEALTHY
     genuine: bool = False  # the identity is right for the Application that `manager` names
+    shared: tuple[str, ...] = ()  # managers that own paths of ours too
 
     def membership(self, owner: Owner) -> Membership:
         """Labels get copied, managedFields too; the identity can't be."""
@@ -86,6 +88,7 @@ def observe(
         directives=of_live(annotations),
         health=health,
         genuine=application is not None and mark == identity(*application, key),
+        shared=sharers(metadata.get("managedFields") or (), entry),
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitops.api.group import APPROVE_ANNOTATION
-from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
+from gitops.core.adoption import Adopt, AdoptPolicy, Parents, is_taken, judge, taken_managers
 from gitops.core.directives import PLAIN, ApplyMode, Directives
+from gitops.core.handover import Answer, HandTo
 from gitops.core.identity import Owner, digest
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
 from gitops.core.model import ObjectKey
@@ -24,6 +25,7 @@ class Verb(StrEnum):
     ADOPT = "adopt"
     REPAIR = "repair"
     DELETE = "delete"
+    HAND_OVER = "hand-over"
     KEEP = "keep"
     REFUSE = "refuse"
 
@@ -90,6 +92,8 @@ class Situation:
     suspects: frozenset[ObjectKey] = frozenset()  # in sync by their digest, but to be dry-run all the same
     desired: Collection[ObjectKey] = ()
     present: Collection[ObjectKey] = ()  # there without being ours, which is all that IfNotPresent asks
+    namespaces: frozenset[str] | None = None  # in which members can be; None: anywhere
+    answers: Mapping[ObjectKey, Answer] = field(default_factory=dict)  # of other Applications, `to_ask`
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,9 @@ class Step:
     uid: str = ""
     resource_version: str = ""
     take: tuple[str, ...] = ()  # managers whose fields become ours before the first apply
+    shared: tuple[str, ...] = ()  # managers that own paths of ours, which an apply alone would leave
     problem: Problem | None = None
+    heir: Owner | None = None  # who gets the object, of a hand-over
 
     @property
     def acts(self) -> bool:
@@ -251,7 +257,9 @@ def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> St
         )
         return _step(wanted, Verb.REFUSE, problem.message, seen, problem=problem)
     if seen.content != wanted.content:
-        return _step(wanted, Verb.UPDATE, "differs from the revision", seen)
+        adopt, parents = situation.policy.adopt, situation.parents
+        take = tuple(name for name in seen.shared if is_taken(name, adopt, parents))
+        return _step(wanted, Verb.UPDATE, "differs from the revision", seen, take=take, shared=seen.shared)
     drift = situation.drifts.get(wanted.key) if situation.drifts else None
     if drift is None:
         return None
@@ -285,7 +293,10 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     leaving = [
         seen
         for key, seen in members.items()
-        if key not in wanted and (key.group, key.kind, key.name) not in names and not seen.deleting
+        if key not in wanted
+        and (key.group, key.kind, key.name) not in names
+        and not seen.deleting
+        and can_be_ours(situation, key)
     ]
     if not leaving and (wanted or unplaced):
         return (), ()
@@ -293,12 +304,20 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     looks = situation.inventory.looks
     desired_uids.update(look.observed.uid for key in wanted if isinstance(look := looks.get(key), Live))
     steps = [
-        _prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune)
+        _prune_step(
+            Candidate(seen, situation.owner, desired_uids),
+            situation.policy.prune,
+            situation.answers.get(seen.key),
+        )
         for seen in leaving
     ]
     steps.sort(key=lambda step: (-step.wave, -step.stage, step.key))
-    deletions = sum(step.acts for step in steps)
-    ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]
+    deletions = sum(step.verb is Verb.DELETE for step in steps)
+    ours = [
+        key
+        for key, seen in members.items()
+        if seen.membership(situation.owner) is Membership.MEMBER and can_be_ours(situation, key)
+    ]
     desired = {*wanted, *unplaced}
     whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
     if whole:
@@ -315,10 +334,39 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     return tuple(steps), (whole,) if whole else ()
 
 
-def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
+def can_be_ours(situation: Situation, key: ObjectKey) -> bool:
+    """Whoever may write in a namespace can forge all marks of a member there; elsewhere they don't count."""
+    return situation.namespaces is None or not key.namespace or key.namespace in situation.namespaces
+
+
+def to_ask(decided: Plan) -> list[ObjectKey]:
+    """What would leave the Application, now or once it is confirmed: others may want it."""
+    return [
+        step.key
+        for step in decided.prunes
+        if step.acts or (step.problem and step.problem.reason is Reason.PRUNE_UNCONFIRMED) or step.uid
+    ]
+
+
+def _prune_step(candidate: Candidate, policy: PrunePolicy, answer: Answer | None) -> Step:
     seen = candidate.observed
     stage = stage_of(seen.key.group_kind)
     found = refusal(candidate, policy)
+    unconfirmed = found is not None and found.problem.reason is Reason.PRUNE_UNCONFIRMED
+    if isinstance(answer, HandTo) and (not found or unconfirmed):
+        return Step(
+            Verb.HAND_OVER,
+            seen.key,
+            f"left Git; the Application {answer.heir} has it now",
+            stage=stage,
+            uid=seen.uid,
+            resource_version=seen.resource_version,
+            heir=answer.heir,
+        )
+    if answer and not isinstance(answer, HandTo) and not found and (answer.passing or not policy.approved):
+        return Step(
+            Verb.KEEP, seen.key, answer.problem.message, stage=stage, uid=seen.uid, problem=answer.problem
+        )
     if found:
         problem = None if found.silent else found.problem
         return Step(Verb.KEEP, seen.key, found.problem.message, stage=stage, problem=problem)
@@ -334,7 +382,7 @@ def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
 
 
 def _kept(step: Step, why: Problem) -> Step:
-    return Step(Verb.KEEP, step.key, f"left Git; kept: {why.message}", stage=step.stage)
+    return Step(Verb.KEEP, step.key, f"left Git; kept: {why.message}", stage=step.stage, uid=step.uid)
 
 
 def problems_of(plan_: Plan) -> Iterator[Problem]:

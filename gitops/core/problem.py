@@ -53,6 +53,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     FORBIDDEN = "Forbidden"
     FIELD_CONFLICT = "FieldConflict"
+    RETAINED_BY = "RetainedBy"
     FIGHTING = "Fighting"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
@@ -73,6 +74,7 @@ class Reason(StrEnum):
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"
     PRUNE_BLOCKED = "PruneBlocked"
+    PRUNE_WAITING = "PruneWaiting"
     # states
     SUCCEEDED = "Succeeded"
     SYNCED = "Synced"

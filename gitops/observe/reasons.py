@@ -179,6 +179,11 @@ _APPLYING = {
         "Remove the field from Git, or from the manager that is named.",
         Blame.CLUSTER,
     ),
+    Reason.RETAINED_BY: Explanation(
+        "A field left Git, but another manager owns it too, so that it stays in the cluster.",
+        "Remove it with the tool that is named, or from the object by hand if nobody needs it.",
+        Blame.CLUSTER,
+    ),
     Reason.FIGHTING: Explanation(
         "Somebody changes a field again each time it is healed. The object is healed less and less often; "
         "everything else goes on. It ends by itself when the other one stops.",
@@ -271,6 +276,11 @@ _PRUNING = {
         "An object can't be deleted now: a finalizer holds it, or another owner does.",
         "Look at the finalizer or owner that is named; remove a finalizer only if its controller is gone.",
         Blame.CLUSTER,
+    ),
+    Reason.PRUNE_WAITING: Explanation(
+        "An object left Git, but another Application, which is named, may want it and can't be asked now.",
+        "Mend the Application that is named; to delete the object all the same, approve the revision.",
+        Blame.SPEC,
     ),
 }
 _STATES = {
