@@ -16,11 +16,16 @@ from gitops.core.health import HealthState, assess
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.yaml"))
 
 
+def samples(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The samples of a file, by kind."""
+    found: dict[str, list[dict[str, Any]]] = yaml.load(path.read_text(), yaml.CSafeLoader)
+    return found
+
+
 def cases(path: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Where each sample of a file stands, what it expects, and the object itself."""
     group = "" if path.stem == "core" else path.stem
-    found: dict[str, list[dict[str, Any]]] = yaml.load(path.read_text(), yaml.CSafeLoader)
-    for kind, listed in found.items():
+    for kind, listed in samples(path).items():
         for number, case in enumerate(listed):
             given = case.get("object") or {}
             metadata = {
