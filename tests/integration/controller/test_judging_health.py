@@ -145,8 +145,8 @@ def pods(count: int) -> list[Obj]:
 
 
 def sent(controller: Controller) -> dict[tuple[str, str, str], float]:
-    """Requests so far, without the lease's own, and those for kinds that were deleted by the tests before."""
-    others = ("leases", "widgets")
+    """Requests so far, without the lease's own and those about kinds that the tests before made and deleted."""
+    others = ("leases", "widgets", "discovery", "version")
     return {what: count for what, count in controller.requests().items() if what[1] not in others}
 
 

@@ -8,7 +8,7 @@ import pytest
 from gitops.core.health import catalog
 from gitops.core.health.expressions import compile_expression, context, paths_of, project, value_of
 from gitops.core.health.reading import conditions
-from tests.unit.core.health.test_samples import SAMPLES, samples
+from tests.unit.core.health.test_samples import SAMPLES, cases
 
 READS = [
     ('status.a == "spec.b"', {"status": {"a": None}}),
@@ -38,17 +38,15 @@ def test_an_expression_reads_these_paths(source: str, paths: object) -> None:
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_rule_sees_in_the_copied_part_what_it_would_see_in_the_whole(path: Path) -> None:
     definitions = catalog.definitions(path.stem)
-    for kind, cases in samples(path).items():
-        definition = definitions.get(kind) or definitions.get("*")
-        programs = {one: compile_expression(one) for one in set(definition.expressions if definition else ())}
-        for case in cases:
-            given = case.get("object") or {}
-            whole = {name: given.get(name) or {} for name in ("metadata", "spec", "status")}
-            whole |= {"object": given, "conditions": conditions(given)}
-            everything = context(whole)
-            for source, run in programs.items():
-                part = {name: project(whole[name], below) for name, below in paths_of([source]).items()}
-                assert value_of(run, context(part)) == value_of(run, everything), source
+    for where, _, given in cases(path):
+        definition = definitions.get(given["kind"]) or definitions.get("*")
+        whole = {name: given.get(name) or {} for name in ("metadata", "spec", "status")}
+        whole |= {"object": given, "conditions": conditions(given)}
+        everything = context(whole)
+        for source in set(definition.expressions if definition else ()):
+            run = compile_expression(source)
+            part = {name: project(whole[name], below) for name, below in paths_of([source]).items()}
+            assert value_of(run, context(part)) == value_of(run, everything), f"{where}: {source}"
 
 
 @pytest.mark.parametrize("name", sorted(catalog.names()))
