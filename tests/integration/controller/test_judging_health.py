@@ -145,7 +145,7 @@ def pods(count: int) -> list[Obj]:
 
 
 def sent(controller: Controller) -> dict[tuple[str, str, str], float]:
-    """Requests so far, without the lease's own and those about kinds that the tests before made and deleted."""
+    """Requests so far, without the lease's own and those about kinds that earlier tests deleted."""
     others = ("leases", "widgets", "discovery", "version")
     return {what: count for what, count in controller.requests().items() if what[1] not in others}
 
