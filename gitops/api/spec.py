@@ -13,9 +13,13 @@ from gitops.api.rules import (
     ApplicationName,
     Duration,
     Glob,
+    GroupName,
+    KindName,
     Label,
+    ManagerName,
     NamePart,
     ObjectName,
+    Pointer,
     RelativeFile,
     ReleaseName,
     Repository,
@@ -45,6 +49,20 @@ class Adopt(StrEnum):
     UNOWNED = "Unowned"
     NEVER = "Never"
     ALWAYS = "Always"
+
+
+class Deploy(StrEnum):
+    """Whether a new revision is deployed at once or after an approval."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
+class Heal(StrEnum):
+    """Whether drift is corrected or only reported."""
+
+    AUTOMATIC = "Automatic"
+    REPORT = "Report"
 
 
 class DeletionPolicy(StrEnum):
@@ -233,6 +251,23 @@ class PruneLimit(SpecModel):
 class Sync(SpecModel):
     """How the cluster is brought to a revision."""
 
+    deploy: Deploy = Field(
+        default=Deploy.AUTOMATIC,
+        description=(
+            "What happens when the repository changes what this Application renders. Automatic: it is "
+            "deployed. Manual: its plan is worked out and shown, and carried out after somebody has "
+            "annotated the Application with gitops.dev/approve: <the plan's digest, or the revision>; "
+            "till then what was deployed before is kept up. The first deployment and prunes wait as well."
+        ),
+    )
+    heal: Heal = Field(
+        default=Heal.AUTOMATIC,
+        description=(
+            "What happens when somebody changes or deletes a managed object. Automatic: it is corrected at "
+            "once. Report: it stays, and the reason Drifted names the object, the fields and who changed "
+            "them, until a new revision changes the object in Git."
+        ),
+    )
     prune: Prune = Field(
         default=Prune.ENABLED,
         description=(
@@ -309,6 +344,58 @@ class Dependency(SpecModel):
     )
 
 
+_EMPTY_IGNORE = "must have paths or managers; without them there is nothing to ignore"
+
+
+class Ignore(SpecModel):
+    """Fields of some objects that are left to others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            CEL_KEY: [
+                {
+                    "rule": "(has(self.paths) && size(self.paths) > 0) || "
+                    "(has(self.managers) && size(self.managers) > 0)",
+                    "message": _EMPTY_IGNORE,
+                }
+            ]
+        }
+    )
+
+    group: GroupName = Field(
+        default="", description="API group of the objects, like apps. Default: the core group."
+    )
+    kind: KindName = Field(description="Kind of the objects, like Deployment.")
+    name: ObjectName | None = Field(default=None, description="Name of the object. Default: every name.")
+    namespace: Label | None = Field(
+        default=None, description="Namespace of the objects. Default: every namespace."
+    )
+    paths: Annotated[tuple[Pointer, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "Fields that are not kept as the repository says: JSON pointers like /spec/replicas, list items "
+            "by the value of a field, like /spec/template/spec/containers[name=app]/image. An object is "
+            "created with the repository's value, and from then on others decide. At most 20, each of at "
+            "most 256 characters."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    managers: Annotated[tuple[ManagerName, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "Field managers, as metadata.managedFields names them: whatever field one of them owns is left "
+            "to it. At most 20."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "Ignore":
+        if not (self.paths or self.managers):
+            raise PydanticCustomError("rule", "{message}", {"message": _EMPTY_IGNORE})
+        return self
+
+
 class Spec(SpecModel):
     """What should be in the cluster, and how it gets there."""
 
@@ -337,6 +424,15 @@ class Spec(SpecModel):
             "gitops-health of the controller's namespace, which wins over what is built in. At most 32, each "
             "kind once."
         ),
+    )
+    ignore: Annotated[tuple[Ignore, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Fields that others decide about: they are neither corrected nor deployed, only set when an "
+            "object is created. Replicas under a HorizontalPodAutoscaler or ScaledObject are ignored "
+            "without a rule. At most 50."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     service_account_name: ObjectName | None = Field(
         default=None,

@@ -259,6 +259,18 @@ class Status(StatusModel):
         default=None,
         description="Digest over all objects and hooks of the last sync that was completed.",
     )
+    approved: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="Digest over all objects and hooks of the approved sync that is under way.",
+    )
+    notes: Annotated[tuple[Message, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "What is done otherwise than the repository reads, like replicas that are left to an "
+            "autoscaler. At most 20."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     hooks: Annotated[tuple[HookReport, ...], Field(max_length=200)] = Field(
         default=(),
         description="What became of the hooks of the newest sync. At most 200.",

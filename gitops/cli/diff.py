@@ -61,10 +61,13 @@ async def run(
 
 def exit_code(shown: Preview) -> int:
     """Whose fault a refusal is comes before whether there are differences."""
-    problems = [one for one in refusals(shown) if one.reason not in NOTICES]
+    problems = [
+        one for one in refusals(shown) if one.reason not in NOTICES and one.reason is not Reason.DRIFTED
+    ]
     if problems:
         return _exit_of(problems)
-    return Exit.DIFFERENT if shown.plan.acts else Exit.DONE
+    drifted = any(one.reason is Reason.DRIFTED for one in refusals(shown))
+    return Exit.DIFFERENT if shown.plan.acts or drifted else Exit.DONE
 
 
 def _exit_of(problems: list[Problem]) -> int:

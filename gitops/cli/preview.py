@@ -15,11 +15,13 @@ from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_f
 from gitops.controller.reconcile import policy_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
+from gitops.core.approval import Proposal, proposal_of
 from gitops.core.coowned import retained, shares
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
+from gitops.core.ignore import fill
 from gitops.core.inventory import Inventory
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
@@ -47,6 +49,7 @@ class Preview:
     drifts: Mapping[ObjectKey, Drift]
     warnings: tuple[str, ...]
     new: bool
+    proposal: Proposal | None = None  # what an approval would have to name
 
 
 async def preview(
@@ -71,7 +74,7 @@ async def preview(
     )
     rendered = (await render_tree(where.tree, request, renderer)).rendered
     owner = owner_of(app)
-    desired = place(rendered, owner, app.destination_namespace, catalog)
+    desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore)
     situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
     situation = replace(situation, drifts=drifts)
@@ -84,7 +87,33 @@ async def preview(
         decided = plan(replace(situation, answers=await others.answers(asked)))
     decided = await others.given(decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
-    return Preview(app, where, decided, desired, tried, drifts, (*rendered.warnings, *_waits(app)), new)
+    proposal = proposal_of(decided, desired.hooks, deployed=situation.deployed)
+    decided, tried = _with_replacements(decided, desired, tried)
+    scaled = [
+        f"{key}: its replicas are left to {one.scaler}" for key, one in sorted(tried.items()) if one.scaler
+    ]
+    warnings = (*rendered.warnings, *desired.notes, *scaled, *_waits(app))
+    return Preview(app, where, decided, desired, tried, drifts, warnings, new, proposal)
+
+
+def _with_replacements(
+    decided: Plan, desired: Desired, tried: dict[ObjectKey, DryRun]
+) -> tuple[Plan, dict[ObjectKey, DryRun]]:
+    """The objects that can't be changed and say that they may be deleted and created anew."""
+    found = {
+        step.key
+        for step in decided.steps
+        if step.verb in (Verb.UPDATE, Verb.HEAL)
+        and desired.wanted[step.key].directives.force
+        and (result := tried.get(step.key))
+        and result.replaceable
+    }
+    steps = tuple(
+        replace(step, verb=Verb.REPLACE, why="a field of it can't be changed") if step.key in found else step
+        for step in decided.steps
+    )
+    tried = {key: replace(result, problem=None) if key in found else result for key, result in tried.items()}
+    return replace(decided, steps=steps), tried
 
 
 def _waits(app: Application) -> Iterator[str]:
@@ -133,6 +162,7 @@ async def _situation(
         unplannable=desired.problems,
         desired={*wanted, *desired.left_alone},
         namespaces=frozenset(Registry.namespaces_of(app) | {key.namespace for key in wanted}),
+        deployed=bool(app.status.contents) and app.status.contents == desired.contents,
     )
 
 
@@ -186,7 +216,7 @@ async def _try_all(
         if step.verb is not Verb.ADOPT or result.after is None:
             return result
         if app.spec.sync.adopt is not Adopt.ALWAYS:
-            manifest = desired.manifests[step.key]
+            manifest = result.manifest or desired.manifests[step.key]
             conflict = await conflict_of(client, resource, manifest, wanted, owner, step.uid, step.take)
             if conflict:
                 return DryRun(result.before, None, conflict)
@@ -212,7 +242,7 @@ def _without_shared(result: DryRun, step: Step, owner: Owner) -> DryRun:
         for path in sorted(paths(share.fields), key=len) if share.taken else ():
             if not any(covers(fields, path) for fields in kept):
                 shown = _removed(shown, path)
-    return DryRun(before, shown, next(iter(retained(found, step.key)), None))
+    return replace(result, after=shown, problem=next(iter(retained(found, step.key)), None))
 
 
 def _without_taken(result: DryRun, step: Step) -> DryRun:
@@ -232,7 +262,9 @@ def _without_taken(result: DryRun, step: Step) -> DryRun:
         for path in paths(entry.get("fieldsV1") or {}):
             if not any(covers(fields, path) for fields in kept):
                 shown = _removed(shown, path)
-    return DryRun(before, shown, result.problem)
+    for left in result.left:
+        shown = fill(shown, left, before)
+    return replace(result, after=shown)
 
 
 def _removed(node: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

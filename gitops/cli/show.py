@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, APPROVE_ANNOTATION
+from gitops.api.spec import Deploy
 from gitops.cli.preview import Preview, refusals
 from gitops.controller.applications import owner_of
 from gitops.controller.gather import DryRun
@@ -18,7 +19,12 @@ from gitops.core.model import ObjectKey
 from gitops.core.plan import Step, Verb
 from gitops.core.rollout import checksum_of, uses_of, without_checksum
 
-_MARKS = {Verb.CREATE: ("+", "green"), Verb.DELETE: ("-", "red"), Verb.REFUSE: ("!", "bold red")}
+_MARKS = {
+    Verb.CREATE: ("+", "green"),
+    Verb.REPLACE: ("-/+", "red"),
+    Verb.DELETE: ("-", "red"),
+    Verb.REFUSE: ("!", "bold red"),
+}
 _OURS = (APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, LAST_APPLIED)
 
 
@@ -88,6 +94,9 @@ def print_text(shown: Preview, console: Console) -> None:
     for warning in shown.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     console.print(Text(summary(shown), style="bold"))
+    if shown.proposal and shown.app.spec.sync.deploy is Deploy.MANUAL:
+        console.print(Text(f"to deploy it, annotate the Application with {APPROVE_ANNOTATION}: "), end="")
+        console.print(Text(shown.proposal.digest, style="bold"))
 
 
 def _print_step(shown: Preview, step: Step, console: Console) -> None:
@@ -95,7 +104,7 @@ def _print_step(shown: Preview, step: Step, console: Console) -> None:
         return
     mark, style = _MARKS.get(step.verb, ("~", "yellow"))
     console.print(Text(f"{mark} {step.key}: {step.verb} ({step.why})", style=style), soft_wrap=True)
-    if step.verb is Verb.CREATE:
+    if step.verb in (Verb.CREATE, Verb.REPLACE):
         for line in _lines(created(shown, step)):
             console.print(Text(f"    + {line}", style="green"), soft_wrap=True)
     result = shown.tried.get(step.key)
@@ -137,6 +146,7 @@ def summary(shown: Preview) -> str:
         Verb.ADOPT: "to adopt",
         Verb.REPAIR: "to repair",
         Verb.HAND_OVER: "to hand over",
+        Verb.REPLACE: "to delete and create anew",
         Verb.DELETE: "to prune",
     }
     parts = [f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb]]
@@ -170,12 +180,13 @@ def as_data(shown: Preview) -> dict[str, Any]:
             one["restart"] = {"because": [_named(key) for key in because]}
         if step.verb is Verb.HEAL and drift:
             one["drift"] = {"by": drift.author, "at": drift.at}
-        if step.verb is Verb.CREATE:
+        if step.verb in (Verb.CREATE, Verb.REPLACE):
             one["manifest"] = created(shown, step)
         steps.append(one)
     return {
         "application": f"{shown.app.metadata.namespace}/{shown.app.metadata.name}",
         "new": shown.new,
+        **({"digest": shown.proposal.digest} if shown.proposal else {}),
         "revision": shown.place.revision,
         "steps": steps,
         "refused": [{"reason": str(problem.reason), "message": str(problem)} for problem in refusals(shown)],

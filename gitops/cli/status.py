@@ -127,6 +127,8 @@ def _print_one(app: Application, console: Console) -> None:
         console.print(Text(f"  ! {problem.reason}: {text}", style="red"), soft_wrap=True)
         if problem.advice:
             console.print(f"    {problem.advice}", soft_wrap=True)
+    for note in status.notes:
+        console.print(f"  note       {note}", soft_wrap=True)
 
 
 def _revision(app: Application) -> str:

@@ -46,6 +46,7 @@ class Target:
     left_alone: frozenset[ObjectKey] = frozenset()
     contents: str = ""  # digest over all that is wanted
     order: Order = PLAIN_ORDER
+    notes: tuple[str, ...] = ()
     recalled: bool = False  # from status and watches after a start: there are no manifests
 
     @classmethod
@@ -76,6 +77,7 @@ class Target:
             desired.left_alone,
             desired.contents,
             desired.order,
+            desired.notes,
         )
 
 
@@ -106,6 +108,10 @@ class Memory:
     failed_run: str = ""  # the sync that can't go on: its hooks for that are due
     told_failed: set[str] = field(default_factory=set)
     steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
+    unapproved: bool = False  # nothing of `target` was carried out: nobody has approved it
+    approved: str = ""  # the contents whose deployment was approved
+    reported: dict[ObjectKey, Drift] = field(default_factory=dict)  # drift that stays, as it was told
+    scalers: dict[ObjectKey, str] = field(default_factory=dict)  # of objects, where Git doesn't say so
     present: set[ObjectKey] = field(default_factory=set)  # there without being ours: all that was asked for
     holding: bool = False  # something waits for the health of something else
     # What left Git and others keep. Only the apply that let go of it can tell, so a restart forgets it.
@@ -135,8 +141,10 @@ class Memory:
         last = self.target
         if last is not None and last.contents != target.contents:
             self.steps_seen.clear()
-            # What was recalled has no manifests to heal to: it is rendered when it is needed.
-            latest = [] if last.recalled else [last]
+            # What was recalled has no manifests to heal to: it is rendered when it is needed. What
+            # nobody approved is nothing to heal to.
+            latest = [] if last.recalled or self.unapproved else [last]
+            self.unapproved = False
             self.past = [*latest, *(one for one in self.past if one.contents != target.contents)][:_PAST]
         self.target = target
 
@@ -168,6 +176,11 @@ class Memory:
     ) -> float | None:
         """Take in a change from the watch: seconds until a pass has to look at it; None: never."""
         if after is None or before is None:
+            return 0.0
+        if after.key in self.reported and before.resource_version != after.resource_version:
+            return 0.0  # its ownership is gone already: a further edit, or none any more, shows nowhere else
+        if before.scaler != after.scaler and self.written != (after.key, after.resource_version):
+            self.due_suspects[after.key] = now  # our own entry doesn't have the replicas any more
             return 0.0
         in_sync = (
             self.baseline.get(after.key) == after.digest and after.membership(owner) is Membership.MEMBER
@@ -203,6 +216,19 @@ class Memory:
         for key in keys:
             self.due_suspects.pop(key, None)
             self.to_verify.discard(key)
+
+    def keep_reported(self, drifts: Mapping[ObjectKey, Drift]) -> None:
+        """Drift that stays is compared again only when its object has changed."""
+        self.reported = {key: drift for key, drift in drifts.items() if drift.paths and drift.version}
+        for key in self.reported:
+            self.seen_drift.pop(key, None)
+
+    def note_scaler(self, key: ObjectKey, scaler: str) -> None:
+        """Who scales an object without the repository saying so; empty: nobody."""
+        if scaler:
+            self.scalers[key] = scaler
+        else:
+            self.scalers.pop(key, None)
 
     def checked(self, keys: Iterable[ObjectKey], now: float) -> None:
         """These are dry-run now."""

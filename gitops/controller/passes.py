@@ -8,6 +8,7 @@ from gitops.controller.applications import Registry
 from gitops.controller.execute import Outcome
 from gitops.controller.memory import Target
 from gitops.controller.progress import Towards
+from gitops.core.approval import Proposal
 from gitops.core.identity import Owner
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind, ObjectKey
@@ -35,6 +36,7 @@ class Pass:
     heals: list[tuple[Drift, float | None]] = field(default_factory=list)
     pruned: list[ObjectKey] = field(default_factory=list)
     handed_over: list[tuple[ObjectKey, Owner]] = field(default_factory=list)
+    replaced: list[ObjectKey] = field(default_factory=list)  # deleted, to be created anew
     recreated: list[ObjectKey] = field(default_factory=list)
     members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
     waiting_prunes: int = 0
@@ -42,6 +44,7 @@ class Pass:
     towards: Towards | None = None
     deployed: bool = False  # exactly this was applied as a whole before
     run: str = ""  # of the hooks
+    proposal: Proposal | None = None  # what waits for an approval
     present: Collection[ObjectKey] = ()  # there without being ours, which is all that was asked for
 
     @property

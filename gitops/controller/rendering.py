@@ -145,4 +145,6 @@ class Renders:
             application=f"{app.metadata.namespace}/{app.metadata.name}",
             namespace=app.destination_namespace,
             renderer_version=await self._client.version(),
+            # Other rules make other digests of the same manifests.
+            ignored=repr(app.spec.ignore) if app.spec.ignore else "",
         )

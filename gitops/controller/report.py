@@ -43,10 +43,12 @@ class Reporter:
         findings = self._findings(done, counts, memory, now)
         count_steps(done, memory)
         status = status_of(done, findings, counts, memory, now)
+        if status.approved is None:
+            memory.approved = ""  # an approval is for one deployment
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
         told = await self._write(done.app, status, memory)
-        if told and is_applied(done, findings):
+        if told and is_applied(done, findings, counts):
             end_sync(memory)
         return told
 
@@ -64,6 +66,8 @@ class Reporter:
         done.waits = waits_for(done, counts, settled=settled)
         if memory.progress_at == 0.0:
             memory.progress_at = time.monotonic()
+        if done.proposal:
+            done.waits = ""  # for somebody, and that has no deadline
         idle = time.monotonic() - memory.progress_at
         findings = Findings(
             problems=tuple(done.problems),
@@ -93,6 +97,9 @@ class Reporter:
         for key in done.recreated:
             log.info("created again", object=str(key))
             self._events.normal(app, "DriftHealed", f"created {key} again: somebody had deleted it")
+        for key in done.replaced:
+            log.info("replaced", object=str(key))
+            self._events.normal(app, "Replaced", f"deleted {key}, which can't be changed, to create it anew")
         if done.pruned:
             names = ", ".join(str(key) for key in done.pruned[:10])
             more = f" and {len(done.pruned) - 10} more" if len(done.pruned) > 10 else ""

@@ -14,9 +14,11 @@ from gitops.controller.recollection import Recollection
 from gitops.controller.rendering import Renders
 from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceView
-from gitops.core.desired import place
+from gitops.core.desired import Desired, place
 from gitops.core.hold import hold_of, unknown_commit
+from gitops.core.model import Rendered
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import Catalog
 from gitops.core.revision import Chosen
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import Account
@@ -249,11 +251,11 @@ class Targets:
         memory.failed_render = None
         memory.rendered_generation = app.metadata.generation
         memory.rendered_sha = chosen.sha
-        desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+        desired = _place(app, rendered, catalog)
         if any(one.reason is Reason.UNKNOWN_KIND for one in desired.problems):
             await self._cluster.refresh()
             catalog = self._cluster.catalog
-            desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+            desired = _place(app, rendered, catalog)
         if known and known.render.reads == render.reads:
             # Rendered anew for another reason (a chart sees the cluster's API list), not for this commit.
             commit = known.commit
@@ -266,7 +268,7 @@ class Targets:
         catalog = self._cluster.catalog
         if known.rendered is None or known.catalog_id == id(catalog):
             return known
-        desired = place(known.rendered, owner_of(app), app.destination_namespace, catalog)
+        desired = _place(app, known.rendered, catalog)
         return Target.of(
             known.commit, known.render, known.rendered, desired, id(catalog), app.destination_namespace
         )
@@ -316,7 +318,7 @@ class Targets:
             log.warning("what was applied before can't be rendered", commit=applied, error=str(error))
             return
         catalog = self._cluster.catalog
-        desired = place(rendered, owner_of(app), app.destination_namespace, catalog)
+        desired = _place(app, rendered, catalog)
         memory.past = [Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)]
 
 
@@ -327,6 +329,10 @@ def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:
     if memory.held and not done.held:
         return "resume"
     return "spec" if is_same else memory.trigger
+
+
+def _place(app: Application, rendered: Rendered, catalog: Catalog) -> Desired:
+    return place(rendered, owner_of(app), app.destination_namespace, catalog, app.spec.ignore)
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

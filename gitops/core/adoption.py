@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from gitops.api.group import APPLYSET_PART_OF_LABEL
 from gitops.core.identity import Owner, application_of, applyset_id
 from gitops.core.inventory import Live
+from gitops.core.managers import RIVALS, is_by_hand
 from gitops.core.problem import Blame, Problem, Reason
 
 
@@ -48,9 +49,6 @@ class Adopt:
 
 Verdict: TypeAlias = Adopt | Problem
 
-# Managers that stand for people at a keyboard, or for a tool that has let go.
-_HAND_MANAGERS = ("kubectl", "before-first-apply", "helm", "Helm")
-
 
 def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Parents) -> tuple[str, ...]:
     """The managers whose fields become ours: kubectl's, Helm's, those of Applications that are gone."""
@@ -68,16 +66,10 @@ def is_taken(manager: str, policy: AdoptPolicy, parents: Parents) -> bool:
     """Whether the fields of this manager become ours where it has let go of them, or the policy says so."""
     application = application_of(manager)
     dead = application is not None and applyset_id(*application) not in parents.applications
-    return is_by_hand(manager) or dead or (policy is AdoptPolicy.ALWAYS and manager in _RIVALS)
-
-
-def is_by_hand(manager: str) -> bool:
-    """Whether a manager stands for somebody at a keyboard, or for a Helm that has let go."""
-    return manager.startswith(_HAND_MANAGERS) and manager not in _RIVALS  # Flux's is a "helm-controller"
+    return is_by_hand(manager) or dead or (policy is AdoptPolicy.ALWAYS and manager in RIVALS)
 
 
 _ARGO_CD = ("argocd-controller", "argocd-application-controller")
-_RIVALS = frozenset({*_ARGO_CD, "kustomize-controller", "helm-controller"})
 
 
 def release_of(live: Live) -> HelmRelease | None:

@@ -41,6 +41,9 @@ NOTICES = frozenset(
     {Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED, Reason.PRUNE_WAITING, Reason.RETAINED_BY}
 )
 
+# Nothing failed, but the cluster isn't as Git says, and stays so until somebody decides.
+STANDING = frozenset({Reason.DRIFTED, Reason.APPROVAL_REQUIRED})
+
 # These may pass without anybody doing anything; all others wait for somebody.
 _PASSING = frozenset(
     {
@@ -58,8 +61,8 @@ _PASSING = frozenset(
 
 
 def failures(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems that keep an Application from being synced."""
-    return [problem for problem in problems if problem.reason not in NOTICES]
+    """The problems that need a repair, or another try."""
+    return [one for one in problems if one.reason not in NOTICES and one.reason not in STANDING]
 
 
 def obstacles(problems: Sequence[Problem]) -> list[Problem]:
@@ -100,6 +103,9 @@ def _synced(findings: Findings) -> Judgement:
     failed = failures(findings.problems)
     if failed:
         return Judgement("Synced", "False", failed[0].reason, _summary(failed))
+    standing = [problem for problem in findings.problems if problem.reason in STANDING]
+    if standing and not findings.deleting:
+        return Judgement("Synced", "False", standing[0].reason, _summary(standing))
     if findings.deleting:
         return Judgement("Synced", "False", Reason.DELETING, findings.waits_for or "is being deleted")
     if not findings.settled:
@@ -155,6 +161,8 @@ def _reconciling(findings: Findings) -> Judgement | None:
         return Judgement("Reconciling", "True", failed[0].reason, f"{again}{_summary(failed)}")
     if findings.deleting:
         return Judgement("Reconciling", "True", Reason.DELETING, findings.waits_for or "is being deleted")
+    if any(problem.reason in STANDING for problem in findings.problems):
+        return None
     if not findings.settled or findings.waits_for:
         return Judgement("Reconciling", "True", Reason.PROGRESSING, findings.waits_for or "is being applied")
     if findings.health.state is HealthState.PROGRESSING:

@@ -55,6 +55,8 @@ class Reason(StrEnum):
     FIELD_CONFLICT = "FieldConflict"
     RETAINED_BY = "RetainedBy"
     FIGHTING = "Fighting"
+    IGNORE_IMPOSSIBLE = "IgnoreImpossible"
+    DRIFTED = "Drifted"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
     UNREADABLE = "Unreadable"
@@ -70,6 +72,7 @@ class Reason(StrEnum):
     INVALID_EXPRESSION = "InvalidExpression"
     DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
     INVALID_HEALTH_RULES = "InvalidHealthRules"
+    APPROVAL_REQUIRED = "ApprovalRequired"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"

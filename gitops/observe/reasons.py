@@ -190,6 +190,17 @@ _APPLYING = {
         "Remove the field from Git, or keep the manager that is named from writing it.",
         Blame.CLUSTER,
     ),
+    Reason.IGNORE_IMPOSSIBLE: Explanation(
+        "A rule of spec.ignore names a part of a list or map that has one owner as a whole. The object is "
+        "neither updated nor healed.",
+        "Name the whole list or map in the rule, as the message says.",
+        Blame.SPEC,
+    ),
+    Reason.DRIFTED: Explanation(
+        "Somebody changed or deleted a managed object, and spec.sync.heal is Report, so it stays as it is.",
+        "Undo the change, put it into Git, or set spec.sync.heal to Automatic.",
+        Blame.CLUSTER,
+    ),
     Reason.OWNED_BY_ANOTHER: Explanation(
         "The object belongs to another Application, ApplySet or tool, which is named.",
         "Describe the object in one place only; spec.sync.adopt: Always takes over what other tools own.",
@@ -232,6 +243,12 @@ _APPLYING = {
         "A hook failed, so the sync doesn't go on; container, reason and exit code are said where known.",
         "Look at the hook's logs; correct it, or annotate the Application with a new gitops.dev/reconcile-at "
         "to run it again.",
+    ),
+    Reason.APPROVAL_REQUIRED: Explanation(
+        "spec.sync.deploy is Manual, and the newest revision is not approved. What was deployed before is "
+        "kept up meanwhile.",
+        "Look at `gitops diff`, then annotate the Application with gitops.dev/approve: <the plan's digest>.",
+        Blame.SPEC,
     ),
     Reason.SERVICE_ACCOUNT_REQUIRED: Explanation(
         "Outside the controller's namespace an Application must name the account as which it acts.",
