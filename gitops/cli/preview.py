@@ -12,7 +12,7 @@ from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
-from gitops.controller.reconcile import policy_of
+from gitops.controller.observing import policy_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.adoption import Parents
 from gitops.core.approval import Proposal, proposal_of

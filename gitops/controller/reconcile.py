@@ -3,59 +3,42 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from gitops.api.application import Application
-from gitops.api.spec import Heal
-from gitops.controller.applications import AppKey, Registry, is_approved, owner_of
+from gitops.controller.acting import Actor
+from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.approving import needs_approval, until_approved
 from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
-from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.farewell import Farewell
-from gitops.controller.gather import dead_releases, drift_of, each, look_at
 from gitops.controller.handover import HandOver
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
+from gitops.controller.observing import Observer
 from gitops.controller.own_health import OwnHealth
 from gitops.controller.passes import Pass
-from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
+from gitops.controller.progress import Towards, begin_run, is_deployed, syncing, towards
 from gitops.controller.report import Reporter
-from gitops.controller.suspicion import calmed, checks, fights, restored, weigh
+from gitops.controller.suspicion import calmed, fights
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
-from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
-from gitops.core.conditions import current, failures, obstacles
-from gitops.core.directives import ApplyMode, PruneMode
-from gitops.core.fingerprint import mark, unmoved
+from gitops.core.conditions import current, failures
 from gitops.core.hooks import failed_problem
-from gitops.core.identity import Owner
-from gitops.core.ignore import REPLICAS, is_autoscaler
-from gitops.core.inventory import Inventory, Live, Membership, Observed
-from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.ignore import is_autoscaler
+from gitops.core.model import GroupKind
 from gitops.core.plan import (
-    Drift,
     Plan,
-    Policy,
-    Situation,
-    Verb,
-    Wanted,
-    can_be_ours,
     plan,
     problems_of,
     to_ask,
-    to_dry_run,
-    to_look_at,
 )
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
-from gitops.core.prune import PruneLimit, PrunePolicy
 from gitops.core.resources import Resource
-from gitops.core.verdict import Turn, judge
-from gitops.core.waves import prunable, unsettled
+from gitops.core.verdict import Turn
 from gitops.kube.client import Account, Client
 from gitops.observe import logs
 from gitops.observe.metrics import Metrics
@@ -78,6 +61,8 @@ class Reconciler:
     own_health: OwnHealth
     registry: Registry
     targets: Targets
+    observer: Observer
+    actor: Actor
     reporter: Reporter
     teardown: Teardown
     hook_objects: HookObjects
@@ -163,9 +148,9 @@ class Reconciler:
         runner, heading = await self._towards(done, client, memory, target)
         memory.unapproved = False
         if needs_approval(done, memory, target):
-            proposed = await self._situation(done, client, memory, target, target.wanted)
+            proposed = await self.observer.situation(done, client, memory, target, target.wanted)
             heading = done.towards = until_approved(done, memory, target, proposed) or heading
-        situation = await self._observe(done, client, memory, target, heading)
+        situation = await self.observer.observe(done, client, memory, target, heading)
         began = time.monotonic()
         decided = plan(situation)
         asked = to_ask(decided)
@@ -180,8 +165,8 @@ class Reconciler:
         done.problems += target.problems
         done.problems += problems_of(decided)
         done.problems += fights(memory, heading.wanted, time.monotonic())
-        await self._act(done, client, memory, situation, decided)
-        await self._run_hooks(done, memory, runner, decided)
+        await self.actor.act(done, client, memory, situation, decided)
+        await self.actor.run_hooks(done, memory, runner, decided)
         done.members = self.members.of(done.owner.applyset_id)
         await self._narrow(done, target)
 
@@ -210,32 +195,6 @@ class Reconciler:
         done.problems += [failed_problem(one) for one in done.towards.gate.failed]
         return runner, done.towards
 
-    async def _run_hooks(self, done: Pass, memory: Memory, runner: HookRunner, decided: Plan) -> None:
-        """Start the hooks that are due. Those after a sync wait for its deletions, too."""
-        heading = done.towards
-        if heading is None or not (heading.gate.start or memory.hook_results):
-            return
-        began = (memory.status or done.app.status).hooks
-        await runner.clean_up((result.phase, result.key, result.state) for result in map(result_of, began))
-        if heading.gate.applied and (self._still_leaving(done, decided) or not _all_done(done)):
-            return
-        if not self._superseded(done.app)():
-            done.problems += await runner.start(heading.gate.start)
-
-    def _still_leaving(self, done: Pass, decided: Plan) -> bool:
-        """Whether anything is yet to be changed, or what left Git isn't gone."""
-        target = done.target
-        if decided.acts or target is None:
-            return True
-        places = done.places
-        return any(
-            seen.deleting
-            and key not in target.wanted
-            and (not key.namespace or key.namespace in places)
-            and seen.membership(done.owner) is Membership.MEMBER
-            for key, seen in self.members.of(done.owner.applyset_id).items()
-        )
-
     async def _narrow(self, done: Pass, target: Target) -> None:
         """Take kinds and namespaces out of the ApplySet's lists of which no object is left."""
         kinds, places = self.registry.kinds_of(done.app), self.registry.namespaces_of(done.app)
@@ -253,241 +212,6 @@ class Reconciler:
         names = self.registry.kinds_of(app) | target.kinds
         catalog = self.cluster.catalog
         return {kind: found for kind in names if (found := catalog.preferred(kind))}
-
-    async def _situation(
-        self,
-        done: Pass,
-        client: Client,
-        memory: Memory,
-        target: Target,
-        wanted: Mapping[ObjectKey, Wanted],
-    ) -> Situation:
-        """What is true now, without dry runs."""
-        owner, catalog = done.owner, self.cluster.catalog
-        members = self.members.of(owner.applyset_id)
-        self.targets.check(done.app, memory)
-        inventory = Inventory(members, unreadable=done.unreadable)
-        unseen = to_look_at(wanted, owner, inventory, memory.present)
-        looks = await look_at(client, catalog, unseen, wanted)
-        memory.present |= {
-            key
-            for key, look in looks.items()
-            if isinstance(look, Live) and wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
-        }
-        return Situation(
-            owner=owner,
-            wanted=wanted,
-            inventory=Inventory(members, looks, done.unreadable),
-            parents=Parents(self.registry.applysets(), await dead_releases(client, looks.values())),
-            policy=policy_of(done.app, target.commit.sha),
-            baseline=memory.baseline,
-            unplannable=target.problems,
-            desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
-            present=memory.present,
-            namespaces=frozenset(self.registry.namespaces_of(done.app) | target.namespaces),
-            deployed=done.deployed or done.proposal is not None,  # nothing is deployed while that waits
-        )
-
-    async def _observe(
-        self, done: Pass, client: Client, memory: Memory, target: Target, heading: Towards
-    ) -> Situation:
-        owner = done.owner
-        self._load_baseline(done, memory)
-        situation = await self._situation(done, client, memory, target, heading.wanted)
-        members = situation.inventory.members
-        suspects = memory.suspects(time.monotonic())
-        situation = replace(situation, suspects=suspects)
-        keys = to_dry_run(situation)
-        known = {
-            key: drift
-            for key in keys
-            if (drift := memory.reported.get(key)) and drift.version == members[key].resource_version
-        }
-        keys = [key for key in keys if key not in known] if known else keys
-        due = checks(memory, members, suspects, keys, time.monotonic())
-        drifts = await self._dry_run(due.keys, client, memory, heading, owner) if due.keys else {}
-        for drift in drifts.values():
-            if drift.paths and drift.key in memory.seen_drift:
-                self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
-        drifts = known | weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
-        if situation.policy.report:
-            memory.keep_reported(drifts)
-        done.drifts = drifts
-        return replace(situation, drifts=drifts)
-
-    def _load_baseline(self, done: Pass, memory: Memory) -> None:
-        """After a start: members in buckets that the fingerprint still fits are as we left them."""
-        if memory.baseline_loaded:
-            return
-        memory.baseline_loaded = True
-        members = self.members.of(done.owner.applyset_id)
-        marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
-        for key in unmoved(done.app.status.fingerprint or "", marks):
-            if not self._is_scaled_unseen(done, members[key]):
-                memory.baseline[key] = members[key].digest
-
-    @staticmethod
-    def _is_scaled_unseen(done: Pass, seen: Observed) -> bool:
-        """Scaled by something outside Git, which may be gone since: that shows nowhere but in a look."""
-        wanted = done.target.wanted.get(seen.key) if seen.scaler and done.target else None
-        return wanted is not None and REPLICAS not in wanted.ignored.paths
-
-    async def _dry_run(
-        self, keys: list[ObjectKey], client: Client, memory: Memory, target: Towards, owner: Owner
-    ) -> dict[ObjectKey, Drift]:
-        catalog = self.cluster.catalog
-        members = self.members.of(owner.applyset_id)
-        digests = {key: members[key].digest for key in keys if key in members}
-
-        async def one(key: ObjectKey) -> Drift:
-            wanted = target.wanted[key]
-            resource = catalog.at_version(wanted.api_version, key.kind)
-            if resource is None:
-                return Drift(key)
-            return await drift_of(client, resource, target.manifests[key], wanted, owner)
-
-        drifts = {drift.key: drift for drift in await each(keys, one)}
-        for key, drift in drifts.items():
-            memory.note_scaler(key, drift.scaler)
-            if not drift.acts and drift.problem is None and key in digests:
-                memory.baseline[key] = digests[key]
-                memory.seen_drift.pop(key, None)
-        return drifts
-
-    async def _act(
-        self, done: Pass, client: Client, memory: Memory, situation: Situation, decided: Plan
-    ) -> None:
-        heading = done.towards
-        assert heading is not None  # noqa: S101
-        task = Task(
-            client=client,
-            catalog=self.cluster.catalog,
-            owner=done.owner,
-            wanted=heading.wanted,
-            manifests=heading.manifests,
-            looks=situation.inventory.looks,
-            prune=situation.policy.prune,
-            force_adoption=situation.policy.adopt is AdoptPolicy.ALWAYS,
-            exact=situation.policy.report,
-            written=self._written(memory),
-        )
-        done.plan = decided
-        if any(step.acts for step in decided.steps):
-            began = time.monotonic()
-            done.outcomes = await carry_out(task, decided, self._superseded(done.app))
-            self.metrics.phase("apply", time.monotonic() - began)
-            await self._create_namespace(done, client)
-        for outcome in done.outcomes:
-            if outcome.problem:
-                done.problems.append(outcome.problem)
-            elif outcome.done:
-                memory.progress_at = time.monotonic()
-                memory.note_retained(outcome)
-            if outcome.seen:
-                memory.note_scaler(outcome.step.key, outcome.scaler)
-            if outcome.replaced:
-                done.replaced.append(outcome.step.key)
-        done.problems += memory.retained_of(heading.wanted)
-        self._count_heals(done, memory)
-        await self._prune(done, task, memory, situation, decided)
-
-    def _written(self, memory: Memory) -> Callable[[Observed], None]:
-        def written(seen: Observed) -> None:
-            memory.wrote(seen)
-            self.members.wrote(seen)
-
-        return written
-
-    def _superseded(self, app: Application) -> Callable[[], bool]:
-        key = (app.metadata.namespace, app.metadata.name)
-        return lambda: self.targets.has_newer(key) or self.registry.moved_on(app)
-
-    def _count_heals(self, done: Pass, memory: Memory) -> None:
-        namespace, name = done.owner.namespace, done.owner.name
-        again = done.target is not None and done.target.commit.sha == memory.announced
-        for outcome in done.outcomes:
-            if outcome.done:
-                restored(memory, outcome.step, time.monotonic(), again=again)
-            if again and outcome.done and outcome.step.verb is Verb.CREATE:
-                done.recreated.append(outcome.step.key)
-                self.metrics.drift_corrected(namespace, name, outcome.step.key.kind, "")
-            seen_at = memory.seen_drift.pop(outcome.step.key, None) if outcome.done else None
-            if outcome.done and outcome.step.verb is Verb.HEAL:
-                drift = done.drifts[outcome.step.key]
-                seconds = time.monotonic() - seen_at if seen_at is not None else None
-                done.heals.append((drift, seconds))
-                memory.healed(drift, time.monotonic())
-                self.metrics.drift_corrected(namespace, name, drift.key.kind, drift.author, seconds)
-
-    async def _create_namespace(self, done: Pass, client: Client) -> None:
-        """Make the destination's namespace when a create has just failed for lack of it."""
-        namespace = done.app.destination_namespace
-        lacking = [
-            outcome
-            for outcome in done.outcomes
-            if outcome.problem
-            and outcome.problem.reason is Reason.NAMESPACE_NOT_FOUND
-            and outcome.step.key.namespace == namespace
-        ]
-        if not (lacking and done.app.spec.sync.create_namespace):
-            return
-        body = b'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"%s"}}' % namespace.encode()
-        reply = await client.request("POST", "/api/v1/namespaces", body, label="namespaces")
-        key = ObjectKey("", "Namespace", "", namespace)
-        if reply.ok or reply.status == 409:
-            problem = Problem(
-                Reason.WAITING, "has just been made", Blame.CLUSTER, "sync.createNamespace", key=key
-            )
-            turn = Turn.AGAIN
-        else:
-            turn, problem = Turn.LATER, judge(reply.status, reply.failure, key).problem
-        done.outcomes = [Outcome(one.step, turn, problem) if one in lacking else one for one in done.outcomes]
-
-    async def _prune(
-        self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan
-    ) -> None:
-        """Delete what left Git, once everything that is desired is there and healthy.
-
-        What another Application wants is handed over before that: it may be what is waited for.
-        """
-        await self.handover.carry_out(done, task.client, memory, decided)
-        acting = [step for step in decided.prunes if step.verb is Verb.DELETE]
-        memory.prunes_wait = False
-        if not acting or done.target is None:
-            return
-        members = self.members.of(done.owner.applyset_id)
-        done.members = members
-        sync = syncing(done.app, done.owner, memory, done.target, members, "")
-        unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(current(done.problems))
-        if unhealthy or unfinished or done.stale:
-            memory.prunes_wait = memory.holding = True
-            done.waiting_prunes = len(acting)
-            return
-        leaving = [
-            seen
-            for key, seen in members.items()
-            if key not in situation.desired and can_be_ours(situation, key)
-        ]
-        steps = prunable(acting, leaving)
-        done.waiting_prunes = len(acting) - len(steps)
-        began = time.monotonic()
-        desired_uids = frozenset(members[key].uid for key in situation.desired if key in members)
-        outcomes = await carry_out_prunes(task, steps, desired_uids)
-        self.metrics.phase("prune", time.monotonic() - began)
-        for outcome in outcomes:
-            if outcome.problem:
-                done.problems.append(outcome.problem)
-            elif outcome.done:
-                done.pruned.append(outcome.step.key)
-                memory.progress_at = time.monotonic()
-                memory.baseline.pop(outcome.step.key, None)
-                if is_autoscaler(outcome.step.key):
-                    # Whose replicas it decided about is known only to a look at what was scaled.
-                    now = time.monotonic()
-                    memory.due_suspects |= {key: now for key, seen in members.items() if seen.scaler}
-                self.metrics.pruned(done.owner.namespace, done.owner.name, outcome.step.key.kind)
-        done.outcomes += outcomes
 
     def _next(self, done: Pass, memory: Memory) -> float | None:
         """When to look again if nothing happens before."""
@@ -517,24 +241,6 @@ class Reconciler:
             memory.told_failed = {done.run}
             return True
         return any(one.done for one in done.outcomes)
-
-
-def _all_done(done: Pass) -> bool:
-    return all(one.done for one in done.outcomes)
-
-
-def policy_of(app: Application, sha: str) -> Policy:
-    """What an Application allows for one revision; the command plans by the same."""
-    sync = app.spec.sync
-    return Policy(
-        AdoptPolicy(sync.adopt),
-        PrunePolicy(
-            PruneMode(sync.prune),
-            PruneLimit(sync.prune_limit.percent, sync.prune_limit.objects),
-            approved=is_approved(app, sha),
-        ),
-        report=sync.heal is Heal.REPORT,
-    )
 
 
 def _account_required() -> Problem:

@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from gitops.api.group import HOLD_ANNOTATION
+from gitops.controller.acting import Actor
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
@@ -21,6 +22,7 @@ from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
+from gitops.controller.observing import Observer
 from gitops.controller.own_health import OwnHealth
 from gitops.controller.queue import Queue
 from gitops.controller.readiness import Readiness
@@ -192,6 +194,8 @@ class Controller:
             own_health=self._own_health,
             registry=self._registry,
             targets=self._targets,
+            observer=Observer(self._cluster, self._members, self._registry, self._targets, metrics),
+            actor=Actor(self._cluster, self._members, self._registry, self._targets, self._handover, metrics),
             reporter=reporter,
             teardown=Teardown(
                 client,
