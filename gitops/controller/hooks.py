@@ -17,6 +17,7 @@ from gitops.core.hooks import (
     hook_body,
     label_of,
     mark_of,
+    precedes,
 )
 from gitops.core.identity import Owner
 from gitops.core.model import GroupKind, ObjectKey
@@ -136,12 +137,13 @@ class HookRunner:
     def _earlier(self, start: HookStart) -> list[HookObject]:
         """Objects of earlier runs of the same hook that are still there."""
         key = start.wanted.key
+        current = {one.key for one in self.target.hooks}
         return [
             one
             for one in self.objects.of(label_of(self.owner))
             if one.key.group_kind == key.group_kind
             and one.key.namespace == key.namespace
-            and base_of(one.mark) == key.name
+            and precedes(base_of(one.mark), start.wanted, current)
             and one.mark != mark_of(start)
         ]
 

@@ -64,6 +64,7 @@ class HookReading:
     warnings: tuple[str, ...] = ()
 
 
+GENERATED = 8  # characters of the content's digest that stand after generateName
 ARGO_HOOK = "argocd.argoproj.io/hook"
 ARGO_DELETE = "argocd.argoproj.io/hook-delete-policy"
 _HELM_HOOK = "helm.sh/hook"

@@ -4,7 +4,7 @@ Their results decide, not their objects: a Job that its TTL, a policy or a perso
 again. Everything follows from the results and from what is there, so that a crash loses nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ import orjson
 
 from gitops.api.group import HOOK_OF_LABEL, HOOK_RUN_ANNOTATION
 from gitops.core.health import HealthState, assess
-from gitops.core.hook_annotations import Hook, HookPhase, Occasion
+from gitops.core.hook_annotations import GENERATED, Hook, HookPhase, Occasion
 from gitops.core.identity import Owner, digest
 from gitops.core.model import GroupKind, Manifest, ObjectKey
 from gitops.core.order import stage_of
@@ -199,6 +199,23 @@ def base_of(mark: str) -> str:
     """The name in the repository that a mark tells; empty when it is no mark."""
     parts = mark.split(" ", 3)
     return parts[3] if len(parts) == 4 else ""
+
+
+def precedes(base: str, wanted: WantedHook, current: Collection[ObjectKey]) -> bool:
+    """Whether an object of this name in the repository is an earlier one of a hook.
+
+    A name that was made from the content (`GENERATED` characters of it after generateName) is another one
+    in each version of the hook; it may not be that of another hook of this revision.
+    """
+    if base == wanted.key.name:
+        return True
+    prefix = wanted.key.name[:-GENERATED]
+    return (
+        wanted.generated
+        and base[:-GENERATED] == prefix
+        and len(base) == len(wanted.key.name)
+        and _named(wanted.key, base) not in current
+    )
 
 
 def state_of(obj: Mapping[str, Any], kind: GroupKind) -> tuple[HookState, str]:

@@ -8,7 +8,7 @@ from typing import cast
 import orjson
 
 from gitops.core.directives import Reading, read
-from gitops.core.hook_annotations import DirectiveError
+from gitops.core.hook_annotations import GENERATED, DirectiveError
 from gitops.core.identity import digest
 from gitops.core.model import Json, Manifest, Rendered
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
@@ -200,7 +200,7 @@ def _named_by_content(body: Mapping[str, Json], metadata: Mapping[str, Json]) ->
         content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
         content = b""  # refused with its reason when the manifest is written
-    return {**metadata, "name": f"{metadata['generateName']}{digest(content)[:8]}"}
+    return {**metadata, "name": f"{metadata['generateName']}{digest(content)[:GENERATED]}"}
 
 
 def _texts(metadata: Mapping[str, Json], field: str, origin: str) -> Mapping[str, Json]:

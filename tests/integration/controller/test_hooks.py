@@ -99,6 +99,20 @@ def test_a_failed_hook_is_tried_again_when_somebody_asks(controller: Controller,
     )
 
 
+def test_a_generated_name_leaves_one_object_behind(controller: Controller, site: Site) -> None:
+    def hook(image: str) -> dict[str, Any]:
+        made = annotated(job("x"), hook="PreSync")
+        made["metadata"] = {"generateName": "schema-", "annotations": made["metadata"]["annotations"]}
+        made["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        return made
+
+    app = site.synced(hook("one:1"), hook("two:1"), config_map("a"))
+    assert len(jobs(site, "schema")) == 2
+    app.wait_ready(site.push_objects(hook("one:2"), hook("two:1"), config_map("a")))
+    images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in jobs(site, "schema")}
+    assert images == {"one:2", "two:1"}
+
+
 def test_what_a_policy_or_a_ttl_deletes_never_runs_again(controller: Controller, site: Site) -> None:
     app = site.synced(
         annotated(job("swept"), hook="PreSync", hook_delete="HookSucceeded"),

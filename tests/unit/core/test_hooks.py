@@ -18,6 +18,7 @@ from gitops.core.hooks import (
     hook_body,
     name_of,
     phase_state,
+    precedes,
     run_id,
     state_of,
 )
@@ -151,3 +152,12 @@ def test_the_cause_names_container_reason_and_exit_code_and_no_text_of_the_conta
 
 def test_keys_of_results_are_those_of_the_repository() -> None:
     assert result(HookState.RUNNING).base == ObjectKey("batch", "Job", "shop", "migrate")
+
+
+def test_a_hook_with_a_generated_name_follows_the_one_of_an_older_content() -> None:
+    one = replace(JOB, key=key("migrate-aaaaaaaa", "Job", "batch"), generated=True)
+    other = key("migrate-bbbbbbbb", "Job", "batch")
+    assert precedes("migrate-cccccccc", one, {one.key, other})
+    assert not precedes("migrate-bbbbbbbb", one, {one.key, other}), "it is another hook of this revision"
+    assert not precedes("import-cccccccc", one, {one.key})
+    assert not precedes("migrate-cccccccc", replace(one, generated=False), {one.key})
