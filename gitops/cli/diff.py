@@ -15,6 +15,7 @@ from gitops.cli.preview import Preview, preview, refusals
 from gitops.cli.show import as_data, print_text
 from gitops.cli.sources import Place, of_folder, of_repository, renderer
 from gitops.controller.applications import APPLICATIONS
+from gitops.core.conditions import NOTICES
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Problem, Reason, fail
 from gitops.core.revision import parse_repository
@@ -25,7 +26,6 @@ from gitops.kube.contexts import context_namespace
 _GUARDS = frozenset(
     {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
 )
-_NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED})
 
 
 async def run(
@@ -59,7 +59,7 @@ async def run(
 
 def exit_code(shown: Preview) -> int:
     """Whose fault a refusal is comes before whether there are differences."""
-    problems = [one for one in refusals(shown) if one.reason not in _NOTICES]
+    problems = [one for one in refusals(shown) if one.reason not in NOTICES]
     if problems:
         return _exit_of(problems)
     return Exit.DIFFERENT if shown.plan.acts else Exit.DONE

@@ -1,28 +1,31 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.cli.sources import Place
+from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
 from gitops.controller.reconcile import policy_of
-from gitops.controller.rendering import Target, options_of
+from gitops.controller.rendering import Target, key_of_render, options_of
 from gitops.core.adoption import Parents
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
-from gitops.core.inventory import Inventory
+from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_dry_run, to_look_at
 from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Catalog
+from gitops.core.unstable import held, notice, unstable_keys
 from gitops.kube.client import Client
 from gitops.kube.discovery import discover
 from gitops.kube.members import list_members
+from gitops.observe.hiding import without
 from gitops.render.client import RendererClient
 from gitops.render.closure import render_tree
 from gitops.render.protocol import RenderRequest
@@ -42,6 +45,8 @@ class Preview:
     drifts: Mapping[ObjectKey, Drift]
     warnings: tuple[str, ...]
     new: bool
+    hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that nothing may show
+    notices: tuple[Problem, ...] = ()
 
 
 async def preview(
@@ -57,16 +62,24 @@ async def preview(
     """Render, compare and plan. Raises GitopsError when the source or the cluster fails."""
     catalog = await discover(client)
     version = (await client.request("GET", "/version", label="version")).json
-    target = Target(str(version.get("gitVersion", "")), catalog.api_versions())
+    values = await values_of(client, app)
+    target = Target(str(version.get("gitVersion", "")), catalog.api_versions(), values)
     request = RenderRequest(
         application=f"{app.metadata.namespace}/{app.metadata.name}",
         namespace=app.destination_namespace,
         path=where.path,
         options=options_of(app, target),
     )
-    rendered = (await render_tree(where.tree, request, renderer)).rendered
-    owner = owner_of(app)
+    done = await render_tree(where.tree, request, renderer)
+    rendered, owner = done.rendered, owner_of(app)
     desired = place(rendered, owner, app.destination_namespace, catalog)
+    key = key_of_render(app, done.reads, done.renderer, target, await renderer.version())
+    repeats = app.status.render_key == key and app.status.contents not in (None, "", desired.contents)
+    notices: tuple[Problem, ...] = ()
+    if repeats:
+        again = (await render_tree(where.tree, request, renderer, done.reads)).rendered
+        repeated = place(again, owner, app.destination_namespace, catalog)
+        desired, notices = await _without_unstable(client, catalog, app, owner, desired, repeated)
     situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
     situation = replace(situation, drifts=drifts)
@@ -74,7 +87,31 @@ async def preview(
     if new:
         decided = Plan(decided.steps, (), decided.problems)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
-    return Preview(app, where, decided, desired, tried, drifts, rendered.warnings, new)
+    return Preview(
+        app, where, decided, desired, tried, drifts, rendered.warnings, new, rendered.hidden, notices
+    )
+
+
+async def _without_unstable(
+    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired, repeated: Desired
+) -> tuple[Desired, tuple[Problem, ...]]:
+    """What a sync wants after a restart of the controller: what differs with each render stays."""
+    members = await _members(client, catalog, app, owner, desired)
+    found = {key: live.observed for key, live in members[0].items()}
+    marks = {key: mark(seen.digest, seen.content) for key, seen in found.items()}
+    keys = unstable_keys(desired, repeated, found, unmoved(app.status.fingerprint or "", marks))
+    if not keys:
+        return desired, ()
+    return held(desired, keys, found), (notice(keys, app.spec.source.path),)
+
+
+async def _members(
+    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired
+) -> tuple[dict[ObjectKey, Live], dict[GroupKind, Problem]]:
+    kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
+    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
+    namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
+    return await list_members(client, owner.applyset_id, resources, namespaces)
 
 
 async def _situation(
@@ -88,10 +125,7 @@ async def _situation(
     *,
     thorough: bool,
 ) -> Situation:
-    kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
-    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
-    namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
-    listed, unreadable = await list_members(client, owner.applyset_id, resources, namespaces)
+    listed, unreadable = await _members(client, catalog, app, owner, desired)
     members = {key: live.observed for key, live in listed.items()}
     baseline: dict[ObjectKey, str] = {}
     if not thorough:
@@ -115,6 +149,7 @@ async def _situation(
         policy=policy_of(app, where.revision),
         baseline=baseline,
         unplannable=desired.problems,
+        desired={*wanted, *desired.left_alone} if desired.left_alone else wanted,
     )
 
 
@@ -212,4 +247,4 @@ def refusals(shown: Preview) -> list[Problem]:
     found = [*shown.plan.problems, *shown.desired.problems]
     found += [step.problem for step in (*shown.plan.steps, *shown.plan.prunes) if step.problem]
     found += [result.problem for result in shown.tried.values() if result.problem]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(without(shown.hidden, found)))

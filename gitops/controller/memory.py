@@ -17,6 +17,7 @@ from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
 from gitops.core.plan import Drift, Wanted
 from gitops.core.problem import Problem
+from gitops.core.render_options import GivenValues
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import Trigger
@@ -44,6 +45,8 @@ class Target:
     left_alone: frozenset[ObjectKey] = frozenset()
     contents: str = ""  # digest over all that is wanted
     order: Order = PLAIN_ORDER
+    hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that no message may show
+    unstable: frozenset[ObjectKey] = frozenset()  # differ with each render: left as they were applied
     recalled: bool = False  # from status and watches after a start: there are no manifests
 
     @classmethod
@@ -73,6 +76,7 @@ class Target:
             desired.left_alone,
             desired.contents,
             desired.order,
+            rendered.hidden,
         )
 
 
@@ -86,6 +90,7 @@ class Memory:
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
+    rendered_values: tuple[GivenValues, ...] = ()  # from ConfigMaps and Secrets, of that render
     attempted: str = ""  # the newest commit that was tried
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False

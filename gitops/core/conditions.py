@@ -35,7 +35,7 @@ class Judgement:
 
 
 # Kept against expectation, but as asked: said, without making anything unready.
-NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED})
+NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED, Reason.UNSTABLE_RENDER})
 
 # These may pass without anybody doing anything; all others wait for somebody.
 _PASSING = frozenset(
