@@ -17,7 +17,6 @@ from gitops.core.inventory import Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey, Rendered
 from gitops.core.plan import Drift, Wanted
 from gitops.core.problem import Problem
-from gitops.core.render_options import GivenValues
 from gitops.core.waves import PLAIN_ORDER, Order
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import Trigger
@@ -90,7 +89,7 @@ class Memory:
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
-    rendered_values: tuple[GivenValues, ...] = ()  # from ConfigMaps and Secrets, of that render
+    rendered_values: tuple[str, ...] = ()  # the marks of what ConfigMaps and Secrets gave to that render
     attempted: str = ""  # the newest commit that was tried
     baseline: dict[ObjectKey, str] = field(default_factory=dict)
     baseline_loaded: bool = False

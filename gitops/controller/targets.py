@@ -20,7 +20,6 @@ from gitops.controller.unstable import steadied, with_held
 from gitops.core.desired import Desired, place
 from gitops.core.model import Rendered, Tree
 from gitops.core.problem import Blame, GitopsError, Reason, fail
-from gitops.core.render_options import GivenValues
 from gitops.core.revision import Chosen
 from gitops.core.unstable import notice
 from gitops.git.mirror import CommitInfo
@@ -140,7 +139,7 @@ class Targets:
         if known and known.namespace != app.destination_namespace:
             known = None
         moved = known is not None and not self._recollection.stands(app, memory)
-        values = seen.values if seen else ()
+        values = tuple(one.mark for one in seen.values) if seen else ()
         same_spec = (
             known is not None
             and memory.rendered_generation == app.metadata.generation
@@ -272,7 +271,7 @@ class Targets:
             log.warning("what was applied before can't be rendered", commit=applied, error=str(error))
 
 
-def _note_rendered(app: Application, memory: Memory, chosen: Chosen, values: tuple[GivenValues, ...]) -> None:
+def _note_rendered(app: Application, memory: Memory, chosen: Chosen, values: tuple[str, ...]) -> None:
     memory.rendered_generation = app.metadata.generation
     memory.rendered_sha = chosen.sha
     memory.rendered_values = values

@@ -33,7 +33,10 @@ def unstable_keys(
     found |= {
         key
         for key in untouched
-        if key in first.wanted and key in members and members[key].content != first.wanted[key].content
+        if key in members
+        and (wanted := first.wanted.get(key))
+        and wanted.directives.apply is ApplyMode.ALWAYS
+        and members[key].content != wanted.content
     }
     return frozenset(found)
 

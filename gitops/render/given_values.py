@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 from gitops.core.model import Json, Rendered
@@ -118,17 +119,14 @@ def _scalars(value: Json) -> Iterator[str]:
         yield value
     elif value is not None and not isinstance(value, bool):
         yield str(value)
-        yield from _as_go_prints(float(value))
+        yield _as_go_prints(value)
 
 
-def _as_go_prints(number: float) -> Iterator[str]:
+def _as_go_prints(number: float) -> str:
     """Templates see numbers as float64, and Go prints 12345678 as 1.2345678e+07."""
-    mantissa, _, exponent = f"{number!r}".partition("e")
-    if exponent:
-        yield f"{mantissa}e{exponent}"
-        return
-    digits = mantissa.removesuffix(".0").lstrip("-")
-    if "." not in digits and len(digits) > 6:
-        significant = digits.rstrip("0")
-        tail = f".{significant[1:]}" if len(significant) > 1 else ""
-        yield f"{significant[0]}{tail}e+{len(digits) - 1:02}"
+    shortest = Decimal(repr(number)).normalize().as_tuple()
+    if not isinstance(shortest.exponent, int):
+        return str(number)
+    first, *others = map(str, shortest.digits)
+    exponent = shortest.exponent + len(others)
+    return f"{first}{'.' if others else ''}{''.join(others)}e{exponent:+03}"

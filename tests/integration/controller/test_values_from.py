@@ -51,7 +51,7 @@ def given(site: Site, kind: str, name: str, **more: object) -> Obj:
     return {"kind": kind, "name": f"{site.name}-{name}", **more}
 
 
-def charted(site: Site, *values: Obj, **more: object) -> App:
+def charted(site: Site, *values: Obj, **more: str) -> App:
     site.push(FILES)
     return site.application(render={"helm": {"valuesFrom": list(values)}}, **more)
 
@@ -169,8 +169,11 @@ def test_a_restart_renders_only_what_changed_meanwhile(running: Controller, site
     held = put(site, secret("held", {"values.yaml": "greeting: hello\n"}))
     app = charted(site, given(site, "Secret", "held"))
     app.wait_ready()
-    applications = lambda: site.cluster.list("gitops.dev/v1alpha1", "Application")  # noqa: E731
-    wait_for(lambda: len(applications()) == 1, "those of the tests before are gone", timeout=60)
+    wait_for(
+        lambda: len(site.cluster.list("gitops.dev/v1alpha1", "Application")) == 1,
+        "those of the tests before are gone",
+        timeout=60,
+    )
     before = app.get()
     running.stop()
     running.start()
