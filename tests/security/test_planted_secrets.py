@@ -170,15 +170,15 @@ class Story:
             site.push({"chart/templates/bad.yaml": template})
             app.wait(lambda status: status.get("problems"), f"the {name} refuses it")
             self.look_at(app)
-            app.wait_ready(site.push({"chart/templates/bad.yaml": None}))
+            site.push({"chart/templates/bad.yaml": None})
+            app.wait(lambda status: not status.get("problems"), "it is well again")
         self.cluster.patch(made, {"stringData": {"values.yaml": f"a: [{value('in broken values')}\n"}})
         app.wait_reason("InvalidValues")
         self.look_at(app)
 
     def look_at(self, app: App) -> None:
-        for output in ("text", "json", "yaml"):
+        for output in ("text", "json"):
             self.ask("diff", f"{app.namespace}/{app.name}", "-o", output)
-        self.ask("status", f"{app.namespace}/{app.name}")
 
     def credentials(self) -> None:
         """A wrong Git password, the right one, and one that is rotated."""

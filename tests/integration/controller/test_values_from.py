@@ -1,6 +1,7 @@
 """Values for a chart from ConfigMaps and Secrets: watched, awaited, applied after a restart, never shown."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def given(site: Site, kind: str, name: str, **more: object) -> Obj:
     return {"kind": kind, "name": f"{site.name}-{name}", **more}
 
 
-def charted(site: Site, *values: Obj, **more: str) -> App:
+def charted(site: Site, *values: Obj, **more: Any) -> App:
     site.push(FILES)
     return site.application(render={"helm": {"valuesFrom": list(values)}}, **more)
 
