@@ -32,7 +32,7 @@ def text() -> str:
     """What install.yaml has to hold: the chart with its defaults, in a namespace that restricts Pods."""
     helm = ensure(["helm"], Printed())["helm"]
     result = subprocess.run(
-        [helm, "template", "gitops", CHART, "--namespace=gitops-system"],
+        [helm, "template", "gitops", CHART, "--namespace=gitops-system", "--no-hooks"],
         check=True,
         capture_output=True,
         text=True,

@@ -142,7 +142,7 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Schema]) -> S
 
 def _with_default(schema: Schema, default: Any) -> Schema:
     """An object defaults to {} if that fills in fields below; what is empty is better not written."""
-    if schema["type"] == "object":
+    if schema.get("type") == "object":
         children = schema.get("properties", {}).values()
         return (
             schema | {"default": {}} if default and any("default" in child for child in children) else schema

@@ -27,10 +27,13 @@ IGNORE_HEALTH_ANNOTATION = f"{GROUP}/ignore-health"
 # On the objects of hooks, which are no members: whose they are, and which run made them.
 HOOK_OF_LABEL = f"{GROUP}/hook-of"  # the Application's ApplySet id
 HOOK_RUN_ANNOTATION = f"{GROUP}/hook-run"  # phase, run and name in the repository
+ROLLOUT_ANNOTATION = f"{GROUP}/rollout-on-config-change"
+CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"  # in the template of Pods
 
 # On Applications.
 RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"
 APPROVE_ANNOTATION = f"{GROUP}/approve"
+HOLD_ANNOTATION = f"{GROUP}/hold"
 FINALIZER = f"{GROUP}/cleanup"  # members are pruned or released, as spec.deletionPolicy says
 
 # KEP-3659, the ApplySet: the Application is the parent, each managed object a member.

@@ -71,9 +71,9 @@ def _named(path: str, name: str, field: dict[str, Any]) -> str:
 def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])
-    if field["type"] == "array":
+    if field.get("type") == "array":
         return f"list of {_type(field['items'])}s"
-    return "time" if field.get("format") == "date-time" else str(field["type"])
+    return "time" if field.get("format") == "date-time" else str(field.get("type", "any"))
 
 
 def _description(field: dict[str, Any], required: bool) -> str:

@@ -13,6 +13,8 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from gitops.api.group import NAME_LIMIT
+
 CEL_KEY = "x-kubernetes-validations"
 
 
@@ -159,10 +161,69 @@ TargetPath = Annotated[
         r"must be names joined by dots, like auth.password; a dot inside of a name is written \.",
     ),
 ]
+ApplicationName = Annotated[
+    str,
+    Field(min_length=1, max_length=NAME_LIMIT),
+    matches(
+        rf"{_LABEL}(?:\.{_LABEL})*",
+        "must be the name of an Application: lower-case letters, digits, '-' and '.', "
+        "beginning and ending with a letter or digit",
+    ),
+]
 NamePart = Annotated[
     str,
     Field(min_length=1, max_length=63),
     matches("[-.a-z0-9]+", "must consist of lower-case letters, digits, '-' and '.'"),
+]
+
+# A field's name (~1 for a slash, ~0 for a tilde), and which items of a list are meant.
+POINTER_PART = (
+    r"/((?:[^~/\[\]\x00-\x1f\x7f]|~[01])+)"
+    r"(\[[A-Za-z][-A-Za-z0-9]*=[^,=\[\]\x00-\x1f\x7f]+(?:,[A-Za-z][-A-Za-z0-9]*=[^,=\[\]\x00-\x1f\x7f]+)*\])?"
+)
+# Without these an object is not what it is, or no longer ours.
+_ESSENTIAL = (
+    r"/(?:apiVersion|kind)(?:[/\[].*)?|/metadata(?:/(?:name|namespace|uid|resourceVersion|managedFields|"
+    r"labels|annotations|labels/applyset\.kubernetes\.io~1part-of|annotations/gitops\.dev~1applied))?"
+)
+
+
+def _is_spared(pointer: str) -> bool:
+    return re.fullmatch(_ESSENTIAL, pointer) is None
+
+
+Pointer = Annotated[
+    str,
+    Field(min_length=2, max_length=256),
+    matches(
+        f"(?:{POINTER_PART})+",
+        "must be a path like /spec/replicas or /spec/template/spec/containers[name=app]/image: fields after "
+        "'/', list items by the value of a field in brackets, '~1' for a slash within a name",
+    ),
+    Rule(
+        f"!self.matches(r'^(?:{_ESSENTIAL})$')",
+        "can't be ignored: it makes the object what it is; of labels and annotations name single ones, "
+        "like /metadata/annotations/example.com~1note",
+        _is_spared,
+    ),
+]
+ManagerName = Annotated[
+    str,
+    Field(min_length=1, max_length=128),
+    matches(r"[^\x00-\x1f\x7f]+", "must not hold control characters"),
+]
+KindName = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    matches("[A-Z][A-Za-z0-9]*", "must be a kind like Deployment, without group and version"),
+]
+GroupName = Annotated[
+    str,
+    Field(max_length=253),
+    matches(
+        rf"(?:{_LABEL}(?:\.{_LABEL})*)?",
+        "must be an API group like apps, without a version; empty for the core group",
+    ),
 ]
 
 _DURATION_PART = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|h|m|s)"

@@ -7,14 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from gitops.api.health import HealthOfKind
 from gitops.api.rules import (
     CEL_KEY,
+    ApplicationName,
     DataKey,
     Duration,
     Glob,
+    GroupName,
+    KindName,
     Label,
+    ManagerName,
     NamePart,
     ObjectName,
+    Pointer,
     RelativeFile,
     ReleaseName,
     Repository,
@@ -45,6 +51,20 @@ class Adopt(StrEnum):
     UNOWNED = "Unowned"
     NEVER = "Never"
     ALWAYS = "Always"
+
+
+class Deploy(StrEnum):
+    """Whether a new revision is deployed at once or after an approval."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
+class Heal(StrEnum):
+    """Whether drift is corrected or only reported."""
+
+    AUTOMATIC = "Automatic"
+    REPORT = "Report"
 
 
 class DeletionPolicy(StrEnum):
@@ -274,6 +294,23 @@ class PruneLimit(SpecModel):
 class Sync(SpecModel):
     """How the cluster is brought to a revision."""
 
+    deploy: Deploy = Field(
+        default=Deploy.AUTOMATIC,
+        description=(
+            "What happens when the repository changes what this Application renders. Automatic: it is "
+            "deployed. Manual: its plan is worked out and shown, and carried out after somebody has "
+            "annotated the Application with gitops.dev/approve: <the plan's digest, or the revision>; "
+            "till then what was deployed before is kept up. The first deployment and prunes wait as well."
+        ),
+    )
+    heal: Heal = Field(
+        default=Heal.AUTOMATIC,
+        description=(
+            "What happens when somebody changes or deletes a managed object. Automatic: it is corrected at "
+            "once. Report: it stays, and the reason Drifted names the object, the fields and who changed "
+            "them, until a new revision changes the object in Git."
+        ),
+    )
     prune: Prune = Field(
         default=Prune.ENABLED,
         description=(
@@ -329,6 +366,79 @@ class Sync(SpecModel):
         return seconds(self.interval)
 
 
+class Dependency(SpecModel):
+    """One Application that has to be Ready first."""
+
+    name: ApplicationName = Field(description="Name of the Application. At most 53 characters.")
+    namespace: Label | None = Field(
+        default=None,
+        description=(
+            "Its namespace. Default: this Application's own. Only Applications of the controller's namespace "
+            "may depend on those of other namespaces. At most 63 characters."
+        ),
+    )
+    ready: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None,
+        description=(
+            "CEL expression over the Application's metadata, spec, status and conditions (by type) that is "
+            "true when it counts as ready, like status.objects.healthy > 0. Default: its condition Ready is "
+            "True, at the same commit where both follow the same. At most 1,024 characters."
+        ),
+    )
+
+
+_EMPTY_IGNORE = "must have paths or managers; without them there is nothing to ignore"
+
+
+class Ignore(SpecModel):
+    """Fields of some objects that are left to others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            CEL_KEY: [
+                {
+                    "rule": "(has(self.paths) && size(self.paths) > 0) || "
+                    "(has(self.managers) && size(self.managers) > 0)",
+                    "message": _EMPTY_IGNORE,
+                }
+            ]
+        }
+    )
+
+    group: GroupName = Field(
+        default="", description="API group of the objects, like apps. Default: the core group."
+    )
+    kind: KindName = Field(description="Kind of the objects, like Deployment.")
+    name: ObjectName | None = Field(default=None, description="Name of the object. Default: every name.")
+    namespace: Label | None = Field(
+        default=None, description="Namespace of the objects. Default: every namespace."
+    )
+    paths: Annotated[tuple[Pointer, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "Fields that are not kept as the repository says: JSON pointers like /spec/replicas, list items "
+            "by the value of a field, like /spec/template/spec/containers[name=app]/image. An object is "
+            "created with the repository's value, and from then on others decide. At most 20, each of at "
+            "most 256 characters."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    managers: Annotated[tuple[ManagerName, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "Field managers, as metadata.managedFields names them: whatever field one of them owns is left "
+            "to it. At most 20."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "Ignore":
+        if not (self.paths or self.managers):
+            raise PydanticCustomError("rule", "{message}", {"message": _EMPTY_IGNORE})
+        return self
+
+
 class Spec(SpecModel):
     """What should be in the cluster, and how it gets there."""
 
@@ -342,6 +452,31 @@ class Spec(SpecModel):
     )
     destination: Destination = Field(default=Destination(), description="Where the objects go.")
     sync: Sync = Field(default=Sync(), description="How the cluster is brought to a revision.")
+    depends_on: Annotated[tuple[Dependency, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Applications that have to be Ready before a new revision is synced; those that follow the same "
+            "revision of the same repository, at the same commit. What is applied is healed and pruned "
+            "while it waits, and stays when a dependency breaks later. A circle is refused. At most 50."
+        ),
+    )
+    health: Annotated[tuple[HealthOfKind, ...], Field(max_length=32)] = Field(
+        default=(),
+        description=(
+            "How the health of the Application's objects of certain kinds is judged. Wins over the ConfigMap "
+            "gitops-health of the controller's namespace, which wins over what is built in. At most 32, each "
+            "kind once."
+        ),
+    )
+    ignore: Annotated[tuple[Ignore, ...], Field(max_length=50)] = Field(
+        default=(),
+        description=(
+            "Fields that others decide about: they are neither corrected nor deployed, only set when an "
+            "object is created. Replicas under a HorizontalPodAutoscaler or ScaledObject are ignored "
+            "without a rule. At most 50."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     service_account_name: ObjectName | None = Field(
         default=None,
         description=(

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 SHORT_SHA = 7  # characters, as Git abbreviates
+HISTORY_LIMIT = 10  # syncs
 
 
 class StatusModel(BaseModel):
@@ -172,6 +173,40 @@ class RenderReads(StatusModel):
     )
 
 
+class Hold(StatusModel):
+    """The commit that the Application is held at, as the annotation gitops.dev/hold asks."""
+
+    revision: Sha = Field(description="Commit that it is held at, a full SHA.")
+    since: Time = Field(description="When the controller first saw the hold.")
+    newest: Sha | None = Field(
+        default=None, description="Commit that spec.source.revision means now, a full SHA, if it is known."
+    )
+
+
+class SyncRecord(StatusModel):
+    """One sync of the past."""
+
+    revision: Sha = Field(description="Commit that was synced, a full SHA.")
+    at: Time = Field(description="When it was completely applied, or first failed.")
+    result: Literal["Succeeded", "Failed"] = Field(
+        description="Succeeded: everything was applied. Failed: it couldn't be rendered or applied."
+    )
+    reason: Word | None = Field(
+        default=None, description="Why it failed, as one CamelCase word; each is documented."
+    )
+    trigger: Word = Field(
+        default="revision",
+        description=(
+            "What led to it. revision: a new commit. spec: a change of the Application. manual: the "
+            "annotation gitops.dev/reconcile-at. rollback and resume: a hold that began or ended. start: "
+            "the Application was new."
+        ),
+    )
+    created: Count = Field(default=0, description="Number of objects that were created.")
+    updated: Count = Field(default=0, description="Number of objects that were updated, adopted or repaired.")
+    pruned: Count = Field(default=0, description="Number of objects that were deleted.")
+
+
 class Status(StatusModel):
     """What was found and done."""
 
@@ -184,6 +219,14 @@ class Status(StatusModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     revision: Revision | None = Field(default=None, description="Commits that were tried and applied.")
+    hold: Hold | None = Field(
+        default=None, description="The commit that the Application is held at; only while it is held."
+    )
+    history: Annotated[tuple[SyncRecord, ...], Field(max_length=HISTORY_LIMIT)] = Field(
+        default=(),
+        description="The last syncs, newest first. At most 10. Drift that was healed is none of them.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     objects: Objects | None = Field(default=None, description="Numbers of managed objects.")
     problems: Annotated[tuple[ProblemReport, ...], Field(max_length=20)] = Field(
         default=(),
@@ -215,6 +258,18 @@ class Status(StatusModel):
     contents: Annotated[str, Field(max_length=64)] | None = Field(
         default=None,
         description="Digest over all objects and hooks of the last sync that was completed.",
+    )
+    approved: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="Digest over all objects and hooks of the approved sync that is under way.",
+    )
+    notes: Annotated[tuple[Message, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "What is done otherwise than the repository reads, like replicas that are left to an "
+            "autoscaler. At most 20."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     hooks: Annotated[tuple[HookReport, ...], Field(max_length=200)] = Field(
         default=(),

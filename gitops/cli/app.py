@@ -255,6 +255,25 @@ def diff(
 
 
 @app.command()
+def health(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON; -: standard input.")] = "-",
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="File with health rules of your own, which win.")
+    ] = None,
+    output: Format = Output.TEXT,
+) -> None:
+    """Print the health of each object of a file; needs no cluster.
+
+    \b
+    Example: kubectl get deployments,pods -o yaml | gitops health -
+    Example: gitops health objects.yaml --rules rules.yaml -o json
+    """
+    from gitops.cli.health import run as work
+
+    raise typer.Exit(work(file, rules=rules, output=output))
+
+
+@app.command()
 def status(
     name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
     output: Format = Output.TEXT,
@@ -285,6 +304,51 @@ def status(
 
 
 @app.command()
+def uninstall(
+    system: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace that the controller is installed in.")
+    ] = "gitops-system",
+    release_only: Annotated[
+        bool,
+        typer.Option("--release-only", help="Only stop the controller and release the Applications."),
+    ] = False,
+    keep_crds: Annotated[
+        bool, typer.Option("--keep-crds", help="Keep the CustomResourceDefinition and the Applications.")
+    ] = False,
+    keep_marks: Annotated[
+        bool, typer.Option("--keep-marks", help="Leave label, annotation and manager on the objects.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete the Applications with their objects first.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    timeout: Annotated[float, typer.Option(help="Longest wait for each step, in seconds.")] = 120.0,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Remove gitops from a cluster. What it deployed stays as it is, unless --prune is given.
+
+    \b
+    Example: gitops uninstall
+    Example: gitops uninstall --keep-crds --yes
+    """
+    from gitops.cli.uninstall import Wishes
+    from gitops.cli.uninstall import run as work
+    from gitops.kube.client import Access
+
+    wishes = Wishes(
+        namespace=system,
+        release_only=release_only,
+        keep_marks=keep_marks,
+        keep_crds=keep_crds,
+        prune=prune,
+        yes=yes,
+        timeout=timeout,
+    )
+    end(work(Access(kubeconfig, context), wishes))
+
+
+@app.command()
 def demo(
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
 ) -> None:
@@ -296,3 +360,7 @@ def demo(
     from gitops.cli.demo import run as work
 
     raise typer.Exit(work(no_color=no_color))
+
+
+# More commands, each file with those of one subject; they need what is defined above.
+from gitops.cli import steering as _steering  # noqa: E402, F401

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from gitops.api.application import Application
+from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, KIND
 from gitops.cli.app import Exit, Output
 from gitops.cli.preview import Preview, preview, refusals
@@ -16,6 +16,7 @@ from gitops.cli.show import as_data, print_text
 from gitops.cli.sources import Place, of_folder, of_repository, renderer
 from gitops.controller.applications import APPLICATIONS
 from gitops.core.conditions import NOTICES
+from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Problem, Reason, fail
 from gitops.core.revision import parse_repository
@@ -26,6 +27,7 @@ from gitops.kube.contexts import context_namespace
 _GUARDS = frozenset(
     {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
 )
+_LOCAL = "file:///work-tree"
 
 
 async def run(
@@ -59,10 +61,13 @@ async def run(
 
 def exit_code(shown: Preview) -> int:
     """Whose fault a refusal is comes before whether there are differences."""
-    problems = [one for one in refusals(shown) if one.reason not in NOTICES]
+    problems = [
+        one for one in refusals(shown) if one.reason not in NOTICES and one.reason is not Reason.DRIFTED
+    ]
     if problems:
         return _exit_of(problems)
-    return Exit.DIFFERENT if shown.plan.acts else Exit.DONE
+    drifted = any(one.reason is Reason.DRIFTED for one in refusals(shown))
+    return Exit.DIFFERENT if shown.plan.acts or drifted else Exit.DONE
 
 
 def _exit_of(problems: list[Problem]) -> int:
@@ -120,9 +125,22 @@ async def _resolve(
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": name, "namespace": home},
-        "spec": {"source": {"repository": place.remote or "file:///work-tree", "path": place.path}},
+        "spec": {"source": {"repository": place.remote or _LOCAL, "path": place.path}},
     }
-    return Application.parse(fresh), place, True
+    try:
+        return Application.parse(fresh), place, True
+    except InvalidApplication:  # a remote may be any path; nothing is fetched from it here
+        fresh["spec"] = {"source": {"repository": _LOCAL, "path": place.path}}
+    try:
+        return Application.parse(fresh), place, True
+    except InvalidApplication as error:
+        raise fail(
+            Reason.INVALID_OBJECT,
+            str(error),
+            Blame.SPEC,
+            where=target,
+            advice="name an Application with --app",
+        ) from None
 
 
 def _reads(app: Application, place: Place) -> bool:
@@ -162,4 +180,6 @@ async def _newest(client: Client, app: Application) -> Place:
             )
         data = reply.json.get("data") or {}
         secret = {key: base64.b64decode(value) for key, value in data.items()}
-    return await of_repository(source.repository, source.revision, source.path, secret)
+    # What a sync would do is what it does where the Application is held.
+    revision = hold_of(app.metadata.annotations) or source.revision
+    return await of_repository(source.repository, revision, source.path, secret)

@@ -1,10 +1,14 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
+from gitops.api.status import ConditionType
+from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
@@ -12,13 +16,16 @@ from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_f
 from gitops.controller.reconcile import policy_of
 from gitops.controller.rendering import Target, key_of_render, options_of
 from gitops.core.adoption import Parents
+from gitops.core.approval import Proposal, proposal_of
+from gitops.core.coowned import retained, shares
 from gitops.core.desired import Desired, place
 from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
+from gitops.core.ignore import fill
 from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_dry_run, to_look_at
+from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
 from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Catalog
 from gitops.core.unstable import held, notice, unstable_keys
@@ -45,6 +52,7 @@ class Preview:
     drifts: Mapping[ObjectKey, Drift]
     warnings: tuple[str, ...]
     new: bool
+    proposal: Proposal | None = None  # what an approval would have to name
     hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that nothing may show
     notices: tuple[Problem, ...] = ()
 
@@ -72,13 +80,13 @@ async def preview(
     )
     done = await render_tree(where.tree, request, renderer)
     rendered, owner = done.rendered, owner_of(app)
-    desired = place(rendered, owner, app.destination_namespace, catalog)
+    desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore)
     key = key_of_render(app, done.reads, done.renderer, target, await renderer.version())
     repeats = app.status.render_key == key and app.status.contents not in (None, "", desired.contents)
     notices: tuple[Problem, ...] = ()
     if repeats:
         again = (await render_tree(where.tree, request, renderer, done.reads)).rendered
-        repeated = place(again, owner, app.destination_namespace, catalog)
+        repeated = place(again, owner, app.destination_namespace, catalog, app.spec.ignore)
         desired, notices = await _without_unstable(client, catalog, app, owner, desired, repeated)
     situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
@@ -86,10 +94,47 @@ async def preview(
     decided = plan(situation)
     if new:
         decided = Plan(decided.steps, (), decided.problems)
+    others = Others(client, renderer, catalog, target, where, app, applications)
+    asked = to_ask(decided)
+    if asked:
+        decided = plan(replace(situation, answers=await others.answers(asked)))
+    decided = await others.given(decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
+    proposal = proposal_of(decided, desired.hooks, deployed=situation.deployed)
+    decided, tried = _with_replacements(decided, desired, tried)
+    scaled = [
+        f"{key}: its replicas are left to {one.scaler}" for key, one in sorted(tried.items()) if one.scaler
+    ]
+    warnings = (*rendered.warnings, *desired.notes, *scaled, *_waits(app))
     return Preview(
-        app, where, decided, desired, tried, drifts, rendered.warnings, new, rendered.hidden, notices
+        app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices
     )
+
+
+def _with_replacements(
+    decided: Plan, desired: Desired, tried: dict[ObjectKey, DryRun]
+) -> tuple[Plan, dict[ObjectKey, DryRun]]:
+    """The objects that can't be changed and say that they may be deleted and created anew."""
+    found = {
+        step.key
+        for step in decided.steps
+        if step.verb in (Verb.UPDATE, Verb.HEAL)
+        and desired.wanted[step.key].directives.force
+        and (result := tried.get(step.key))
+        and result.replaceable
+    }
+    steps = tuple(
+        replace(step, verb=Verb.REPLACE, why="a field of it can't be changed") if step.key in found else step
+        for step in decided.steps
+    )
+    tried = {key: replace(result, problem=None) if key in found else result for key, result in tried.items()}
+    return replace(decided, steps=steps), tried
+
+
+def _waits(app: Application) -> Iterator[str]:
+    ready = app.status.condition(ConditionType.READY)
+    if ready and ready.reason == Reason.DEPENDENCY_NOT_READY:
+        yield f"a sync waits: {ready.message}"
 
 
 async def _without_unstable(
@@ -102,7 +147,9 @@ async def _without_unstable(
     keys = unstable_keys(desired, repeated, found, unmoved(app.status.fingerprint or "", marks))
     if not keys:
         return desired, ()
-    return held(desired, keys, found), (notice(keys, app.spec.source.path),)
+    # The contents are the applied render's: what has been deployed stays deployed.
+    kept = replace(held(desired, keys, found), contents=app.status.contents or "")
+    return kept, (notice(keys, app.spec.source.path),)
 
 
 async def _members(
@@ -149,7 +196,9 @@ async def _situation(
         policy=policy_of(app, where.revision),
         baseline=baseline,
         unplannable=desired.problems,
-        desired={*wanted, *desired.left_alone} if desired.left_alone else wanted,
+        desired={*wanted, *desired.left_alone},
+        namespaces=frozenset(Registry.namespaces_of(app) | {key.namespace for key in wanted}),
+        deployed=bool(app.status.contents) and app.status.contents == desired.contents,
     )
 
 
@@ -198,16 +247,38 @@ async def _try_all(
         missing = result.problem and result.problem.reason is Reason.NAMESPACE_NOT_FOUND
         if missing and step.key.namespace in coming:
             return DryRun(None, None)
+        if step.shared:
+            return _without_shared(result, step, owner)
         if step.verb is not Verb.ADOPT or result.after is None:
             return result
         if app.spec.sync.adopt is not Adopt.ALWAYS:
-            manifest = desired.manifests[step.key]
+            manifest = result.manifest or desired.manifests[step.key]
             conflict = await conflict_of(client, resource, manifest, wanted, owner, step.uid, step.take)
             if conflict:
                 return DryRun(result.before, None, conflict)
         return _without_taken(result, step)
 
     return dict(zip((step.key for step in steps), await each(steps, one), strict=True))
+
+
+def _without_shared(result: DryRun, step: Step, owner: Owner) -> DryRun:
+    """An update also removes what left Git and belongs to a manager that has let go (`core.coowned`)."""
+    before, after = result.before, result.after
+    if before is None:
+        return result
+    entries = before["metadata"].get("managedFields") or []
+    if after is None:
+        invalid = result.problem and result.problem.reason is Reason.INVALID_OBJECT
+        taken = shares(entries, None, owner.manager, step.take) if invalid else []
+        return DryRun(before, None) if taken else result
+    found = shares(entries, after["metadata"].get("managedFields") or [], owner.manager, step.take)
+    kept = [share.fields for share in found if not share.taken]
+    shown = dict(after)
+    for share in found:
+        for path in sorted(paths(share.fields), key=len) if share.taken else ():
+            if not any(covers(fields, path) for fields in kept):
+                shown = _removed(shown, path)
+    return replace(result, after=shown, problem=next(iter(retained(found, step.key)), None))
 
 
 def _without_taken(result: DryRun, step: Step) -> DryRun:
@@ -227,19 +298,38 @@ def _without_taken(result: DryRun, step: Step) -> DryRun:
         for path in paths(entry.get("fieldsV1") or {}):
             if not any(covers(fields, path) for fields in kept):
                 shown = _removed(shown, path)
-    return DryRun(before, shown, result.problem)
+    for left in result.left:
+        shown = fill(shown, left, before)
+    return replace(result, after=shown)
 
 
-def _removed(node: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
-    """A copy without the field at a FieldsV1 path; paths through list items are left as they are."""
+def _removed(node: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """A copy without what is at a FieldsV1 path."""
     head, rest = path[0], path[1:]
-    if not head.startswith("f:") or head[2:] not in node:
-        return node
     name = head[2:]
+    if not head.startswith("f:") or name not in node:
+        return node
+    below = node[name]
     if not rest:
         return {key: value for key, value in node.items() if key != name}
-    below = node[name]
-    return {**node, name: _removed(below, rest)} if isinstance(below, dict) else node
+    if isinstance(below, dict):
+        return {**node, name: _removed(below, rest)}
+    return {**node, name: _removed_item(below, rest)} if isinstance(below, list) else node
+
+
+def _removed_item(items: list[Any], path: tuple[str, ...]) -> list[Any]:
+    """A copy of a list without an item, or without what is at a path inside an item."""
+    head, rest = path[0], path[1:]
+    wanted = json.loads(head[2:])
+
+    def is_meant(item: Any) -> bool:
+        if head.startswith("v:"):
+            return bool(item == wanted)
+        return isinstance(item, dict) and all(item.get(key) == value for key, value in wanted.items())
+
+    if rest:
+        return [_removed(item, rest) if is_meant(item) else item for item in items]
+    return [item for item in items if not is_meant(item)]
 
 
 def refusals(shown: Preview) -> list[Problem]:

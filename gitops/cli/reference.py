@@ -33,8 +33,8 @@ An error never ends with 1: that code only says that `gitops diff` found differe
 _MEANINGS = {
     Exit.DONE: "Done, or no differences.",
     Exit.DIFFERENT: "`gitops diff`: there are differences.",
-    Exit.USAGE: "The call is wrong: an unknown option, a folder or an Application that is not there.",
-    Exit.REPOSITORY: "The repository's content is at fault, with the file and line where that is known.",
+    Exit.USAGE: "The call is wrong: an unknown option, a file, a folder or an Application that is not there.",
+    Exit.REPOSITORY: "The content of the repository or file is at fault; its place is named where known.",
     Exit.CLUSTER: "The cluster or the Git server refused or can't be reached, or gitops itself failed.",
     Exit.REFUSED: "A guard of ours refused: an object is owned by another, or too much would be pruned.",
 }

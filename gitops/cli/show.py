@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, APPROVE_ANNOTATION
+from gitops.api.spec import Deploy
 from gitops.cli.hiding import object_without_hidden, without_hidden
 from gitops.cli.preview import Preview, refusals
 from gitops.controller.applications import owner_of
@@ -15,9 +16,16 @@ from gitops.controller.gather import DryRun
 from gitops.core.desired import body_of
 from gitops.core.diff import ABSENT, Change, differences, without_noise
 from gitops.core.mask import LAST_APPLIED, is_secret, masked, masked_change
+from gitops.core.model import ObjectKey
 from gitops.core.plan import Step, Verb
+from gitops.core.rollout import checksum_of, uses_of, without_checksum
 
-_MARKS = {Verb.CREATE: ("+", "green"), Verb.DELETE: ("-", "red"), Verb.REFUSE: ("!", "bold red")}
+_MARKS = {
+    Verb.CREATE: ("+", "green"),
+    Verb.REPLACE: ("-/+", "red"),
+    Verb.DELETE: ("-", "red"),
+    Verb.REFUSE: ("!", "bold red"),
+}
 _OURS = (APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, LAST_APPLIED)
 
 
@@ -40,7 +48,32 @@ def _readable(obj: Mapping[str, Any]) -> dict[str, Any]:
         if kept:
             metadata[name] = kept
     shown["metadata"] = metadata
-    return shown
+    return without_checksum(shown)
+
+
+def restart_of(shown: Preview, step: Step) -> tuple[ObjectKey, ...] | None:
+    """The changing ConfigMaps and Secrets for which a step restarts its Pods; None if it doesn't for any.
+
+    Empty: its checksum comes or goes, or the change went out before and the restart didn't.
+    """
+    result = shown.tried.get(step.key)
+    if result is None or result.before is None or result.after is None:
+        return None
+    if checksum_of(result.before) == checksum_of(result.after):
+        return None
+    if checksum_of(result.before) is None or checksum_of(result.after) is None:
+        return ()
+    used = uses_of(shown.desired.manifests[step.key], step.key.namespace)
+    steps = (*shown.plan.steps, *shown.plan.prunes)
+    return tuple(sorted({one.key for one in steps if one.acts and one.key in used}))
+
+
+def _restart_in_words(because: tuple[ObjectKey, ...]) -> str:
+    if not because:
+        return "restarts, because the checksum of its configuration comes, goes or is behind"
+    if len(because) == 1:
+        return f"restarts, because {because[0]} changes"
+    return f"restarts, because {', '.join(map(str, because[:-1]))} and {because[-1]} change"
 
 
 def created(shown: Preview, step: Step) -> dict[str, Any]:
@@ -64,6 +97,9 @@ def print_text(shown: Preview, console: Console) -> None:
     for warning in shown.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     console.print(Text(summary(shown), style="bold"))
+    if shown.proposal and shown.app.spec.sync.deploy is Deploy.MANUAL:
+        console.print(Text(f"to deploy it, annotate the Application with {APPROVE_ANNOTATION}: "), end="")
+        console.print(Text(shown.proposal.digest, style="bold"))
 
 
 def _print_step(shown: Preview, step: Step, console: Console) -> None:
@@ -71,11 +107,14 @@ def _print_step(shown: Preview, step: Step, console: Console) -> None:
         return
     mark, style = _MARKS.get(step.verb, ("~", "yellow"))
     console.print(Text(f"{mark} {step.key}: {step.verb} ({step.why})", style=style), soft_wrap=True)
-    if step.verb is Verb.CREATE:
+    if step.verb in (Verb.CREATE, Verb.REPLACE):
         for line in _lines(created(shown, step)):
             console.print(Text(f"    + {line}", style="green"), soft_wrap=True)
     result = shown.tried.get(step.key)
     if result:
+        because = restart_of(shown, step)
+        if because is not None:
+            console.print(Text(f"    {_restart_in_words(because)}", style="yellow"), soft_wrap=True)
         for change in changes_of(result, shown.hidden):
             console.print(_line(change), soft_wrap=True)
 
@@ -109,6 +148,8 @@ def summary(shown: Preview) -> str:
         Verb.HEAL: "drifted",
         Verb.ADOPT: "to adopt",
         Verb.REPAIR: "to repair",
+        Verb.HAND_OVER: "to hand over",
+        Verb.REPLACE: "to delete and create anew",
         Verb.DELETE: "to prune",
     }
     parts = [f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb]]
@@ -126,7 +167,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
         drift = shown.drifts.get(step.key)
         one: dict[str, Any] = {
             "action": str(step.verb),
-            "object": _named(step),
+            "object": _named(step.key),
             "reason": step.why,
             "changes": [
                 {
@@ -137,14 +178,18 @@ def as_data(shown: Preview) -> dict[str, Any]:
                 for change in (changes_of(result, shown.hidden) if result else [])
             ],
         }
+        because = restart_of(shown, step)
+        if because is not None:
+            one["restart"] = {"because": [_named(key) for key in because]}
         if step.verb is Verb.HEAL and drift:
             one["drift"] = {"by": drift.author, "at": drift.at}
-        if step.verb is Verb.CREATE:
+        if step.verb in (Verb.CREATE, Verb.REPLACE):
             one["manifest"] = created(shown, step)
         steps.append(one)
     return {
         "application": f"{shown.app.metadata.namespace}/{shown.app.metadata.name}",
         "new": shown.new,
+        **({"digest": shown.proposal.digest} if shown.proposal else {}),
         "revision": shown.place.revision,
         "steps": steps,
         "refused": [{"reason": str(problem.reason), "message": str(problem)} for problem in refusals(shown)],
@@ -153,6 +198,5 @@ def as_data(shown: Preview) -> dict[str, Any]:
     }
 
 
-def _named(step: Step) -> dict[str, str]:
-    key = step.key
+def _named(key: ObjectKey) -> dict[str, str]:
     return {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}

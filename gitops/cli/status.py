@@ -13,6 +13,7 @@ from gitops.api.application import Application
 from gitops.api.status import Condition, ConditionType
 from gitops.cli.app import Exit, Output
 from gitops.cli.diff import list_applications
+from gitops.controller.retention import hold_in_words
 from gitops.core.problem import Blame, Reason, fail
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace
@@ -84,8 +85,8 @@ def _print_table(applications: list[Application], console: Console) -> None:
             _reason(status.condition(ConditionType.SYNCED)),
             _reason(status.condition(ConditionType.HEALTHY)),
             f"{objects.synced}/{objects.total}" if objects else "-",
-            (status.revision.short if status.revision else None) or "-",
-            _age(app.metadata.creation_timestamp),
+            _revision(app),
+            age(app.metadata.creation_timestamp),
         )
     console.print(table)
 
@@ -96,10 +97,13 @@ def _print_one(app: Application, console: Console) -> None:
     console.print(Text(f"{app.metadata.namespace}/{app.metadata.name}", style="bold"))
     console.print(f"  source     {source.repository} {source.revision or 'HEAD'} {source.path or '.'}")
     if revision:
-        applied = f"{revision.applied or '-'} (applied {_age(revision.applied_at)} ago)"
+        applied = f"{revision.applied or '-'} (applied {age(revision.applied_at)} ago)"
         console.print(f"  revision   {applied}")
         if revision.attempted != revision.applied:
             console.print(f"  attempted  {revision.attempted}")
+    if status.hold:
+        words = hold_in_words(status.hold, source.revision)
+        console.print(Text(f"  hold       {words}", style="yellow"), soft_wrap=True)
     if status.objects:
         counts = status.objects
         console.print(
@@ -110,7 +114,7 @@ def _print_one(app: Application, console: Console) -> None:
         head = f"  {condition.type:<10} {condition.status}"
         line = Text(head, style=_STYLES.get(condition.status, ""))
         line.append(
-            f"  {condition.reason}, for {_age(condition.last_transition_time)}: {condition.message}", ""
+            f"  {condition.reason}, for {age(condition.last_transition_time)}: {condition.message}", ""
         )
         console.print(line, soft_wrap=True)
     for problem in status.problems:
@@ -123,13 +127,21 @@ def _print_one(app: Application, console: Console) -> None:
         console.print(Text(f"  ! {problem.reason}: {text}", style="red"), soft_wrap=True)
         if problem.advice:
             console.print(f"    {problem.advice}", soft_wrap=True)
+    for note in status.notes:
+        console.print(f"  note       {note}", soft_wrap=True)
+
+
+def _revision(app: Application) -> str:
+    status = app.status
+    short = (status.revision.short if status.revision else None) or "-"
+    return f"{short} (held)" if status.hold else short
 
 
 def _reason(condition: Condition | None) -> str:
     return condition.reason if condition else "-"
 
 
-def _age(moment: datetime | None) -> str:
+def age(moment: datetime | None) -> str:
     """As kubectl prints ages: the largest unit that fits."""
     if moment is None:
         return "-"

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from gitops.api.application import Application, InvalidApplication
+from gitops.api.application import Application, InvalidApplication, Metadata
 from gitops.api.group import (
     API_VERSION,
     APPLYSET_GROUP_KINDS_ANNOTATION,
+    APPLYSET_NAMESPACES_ANNOTATION,
+    APPROVE_ANNOTATION,
     GROUP,
+    HOLD_ANNOTATION,
     KIND,
     PLURAL,
     VERSION,
@@ -32,6 +35,25 @@ def owner_of(app: Application) -> Owner:
 def key_of(app: Application) -> AppKey:
     """The (namespace, name) that queue, memory and registry know an Application by."""
     return app.metadata.namespace, app.metadata.name
+
+
+def is_approved(app: Application, sha: str) -> bool:
+    """Whether somebody said yes to the prunes of this very revision."""
+    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
+    # At least what Git shows as short: an empty or tiny prefix would approve everything.
+    return len(approved) >= 7 and sha.startswith(approved)
+
+
+def kinds_of(metadata: Metadata) -> set[GroupKind]:
+    """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
+    text = metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
+    return {_group_kind(word) for word in text.split(",") if word}
+
+
+def namespaces_of(metadata: Metadata) -> set[str]:
+    """The namespaces that the ApplySet consists of: the Application's own, and those that are listed."""
+    text = metadata.annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")
+    return {metadata.namespace, *(word for word in text.split(",") if word)}
 
 
 class Registry:
@@ -59,19 +81,22 @@ class Registry:
         return self._names
 
     def moved_on(self, app: Application) -> bool:
-        """Whether the spec that `app` is a copy of has been changed or deleted since."""
+        """Whether what `app` is a copy of asks for something else since, or is deleted."""
         now = self._apps.get(key_of(app))
         return (
             now is None
             or now.metadata.generation != app.metadata.generation
+            or _hold(now) != _hold(app)
             or now.metadata.deletion_timestamp is not None
         )
 
     @staticmethod
     def kinds_of(app: Application) -> set[GroupKind]:
-        """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
-        text = app.metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
-        return {_group_kind(word) for word in text.split(",") if word}
+        return kinds_of(app.metadata)
+
+    @staticmethod
+    def namespaces_of(app: Application) -> set[str]:
+        return namespaces_of(app.metadata)
 
     # What the reflector tells.
 
@@ -128,6 +153,10 @@ def _asks_for_a_pass(before: Application, after: Application) -> bool:
         or old.finalizers != new.finalizers
         or old.deletion_timestamp != new.deletion_timestamp
     )
+
+
+def _hold(app: Application) -> str | None:
+    return app.metadata.annotations.get(HOLD_ANNOTATION)
 
 
 def _group_kind(word: str) -> GroupKind:

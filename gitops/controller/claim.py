@@ -6,6 +6,7 @@ from gitops.api.application import Application
 from gitops.api.group import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
     APPLYSET_ID_LABEL,
+    APPLYSET_NAMESPACES_ANNOTATION,
     APPLYSET_TOOLING_ANNOTATION,
     FINALIZER,
 )
@@ -19,32 +20,41 @@ from gitops.kube.client import MERGE_PATCH, Client
 TOOLING = "gitops/v1"
 
 
-async def claim(client: Client, app: Application, owner: Owner, kinds: set[GroupKind]) -> None:
-    """Finalizer, ApplySet id and kinds, in one patch; no request if they are there already.
+async def claim(
+    client: Client, app: Application, owner: Owner, kinds: set[GroupKind], namespaces: set[str]
+) -> None:
+    """Finalizer, ApplySet id, kinds and namespaces, in one patch; no request if they are there already.
 
-    The list of kinds is only widened here: a kind is taken out when none of its objects is
+    The lists are only widened here: a kind or namespace is taken out when none of its objects is
     left (`narrow`). Raises GitopsError when the patch is refused; then nothing may be applied.
     """
-    listed = Registry.kinds_of(app)
+    listed, places = Registry.kinds_of(app), Registry.namespaces_of(app)
     metadata = app.metadata
     if (
         kinds <= listed
+        and namespaces <= places
         and FINALIZER in metadata.finalizers
         and metadata.labels.get(APPLYSET_ID_LABEL) == owner.applyset_id
         and metadata.annotations.get(APPLYSET_TOOLING_ANNOTATION) == TOOLING
     ):
         return
-    await _patch(client, app, owner, listed | kinds)
+    await _patch(client, app, owner, listed | kinds, places | namespaces)
 
 
-async def narrow(client: Client, app: Application, owner: Owner, kinds: set[GroupKind]) -> None:
-    """List exactly these kinds: those that have objects, or are desired."""
-    if Registry.kinds_of(app) != kinds:
-        await _patch(client, app, owner, kinds)
+async def narrow(
+    client: Client, app: Application, owner: Owner, kinds: set[GroupKind], namespaces: set[str]
+) -> None:
+    """List exactly these kinds and namespaces: those that have objects, or of which some are desired."""
+    namespaces = namespaces | {app.metadata.namespace}
+    if Registry.kinds_of(app) != kinds or Registry.namespaces_of(app) != namespaces:
+        await _patch(client, app, owner, kinds, namespaces)
 
 
-async def _patch(client: Client, app: Application, owner: Owner, kinds: set[GroupKind]) -> None:
+async def _patch(
+    client: Client, app: Application, owner: Owner, kinds: set[GroupKind], namespaces: set[str]
+) -> None:
     metadata = app.metadata
+    others = ",".join(sorted(namespaces - {metadata.namespace}))
     finalizers = [*metadata.finalizers, *([] if FINALIZER in metadata.finalizers else [FINALIZER])]
     document = {
         "metadata": {
@@ -55,6 +65,7 @@ async def _patch(client: Client, app: Application, owner: Owner, kinds: set[Grou
             "annotations": {
                 APPLYSET_TOOLING_ANNOTATION: TOOLING,
                 APPLYSET_GROUP_KINDS_ANNOTATION: ",".join(sorted(str(kind) for kind in kinds)),
+                APPLYSET_NAMESPACES_ANNOTATION: others or None,
             },
         }
     }

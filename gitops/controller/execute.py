@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gitops.controller.coowned import Settled, settle
+from gitops.controller.sharing import let_go
 from gitops.core.desired import body_of
 from gitops.core.fields import merge_managers
 from gitops.core.identity import Owner
-from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable
+from gitops.core.ignore import without
+from gitops.core.inventory import Absent, Live, Look, Membership, Observed, Unreadable
 from gitops.core.model import Manifest, ObjectKey
 from gitops.core.plan import Plan, Step, Verb, Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.prune import Candidate, PrunePolicy, refusal
 from gitops.core.resources import Catalog, Resource
-from gitops.core.verdict import Turn, judge
+from gitops.core.verdict import Turn, Verdict, judge, only_immutable
 from gitops.kube import objects
 from gitops.kube.client import Client, Reply
 
@@ -35,6 +38,9 @@ class Outcome:
     turn: Turn | None = None  # None: done
     problem: Problem | None = None
     seen: Observed | None = None
+    retained: tuple[Problem, ...] = ()  # what left Git and stays all the same
+    scaler: str = ""  # who scales the object, where the repository doesn't say so
+    replaced: bool = False  # deleted, to be created anew
 
     @property
     def done(self) -> bool:
@@ -53,6 +59,7 @@ class Task:
     looks: Mapping[ObjectKey, Look]
     prune: PrunePolicy
     force_adoption: bool
+    exact: bool  # write only onto what was compared
     written: Callable[[Observed], None]  # told of each object as soon as its write is answered
 
 
@@ -109,26 +116,96 @@ async def _apply_step(task: Task, step: Step) -> Outcome:
             step.key,
         )
         return Outcome(step, Turn.LATER, problem)
-    version = ""
+    version = step.resource_version if task.exact and step.verb is Verb.HEAL else ""
     force = step.verb in (Verb.UPDATE, Verb.HEAL, Verb.REPAIR)
-    if step.take or step.verb in (Verb.ADOPT, Verb.REPAIR):
+    retained: tuple[Problem, ...] = ()
+    manifest, scaler = task.manifests[step.key], ""
+    if step.shared:
+        settled = await _settled(task, resource, step, wanted)
+        if isinstance(settled, Outcome):
+            return settled
+        version, retained = settled.version, settled.retained
+    elif step.take or step.verb in (Verb.ADOPT, Verb.REPAIR):
         version = step.resource_version
         merged = await _take_over(task, resource, step)
         if isinstance(merged, Outcome):
             return merged
         version = merged or version
         force = force or task.force_adoption
-    body = body_of(task.manifests[step.key], wanted, task.owner, uid=step.uid, version=version)
+    if step.partial and step.uid:
+        free = await let_go(task.client, resource, wanted, task.owner, step.uid)
+        if isinstance(free, Verdict):
+            return Outcome(step, free.turn, free.problem)
+        manifest, scaler = without(manifest, free.shared.paths), free.shared.scaler
+        version = version and str(free.live["metadata"]["resourceVersion"])
+    body = body_of(manifest, wanted, task.owner, uid=step.uid, version=version)
     reply = await objects.apply(
         task.client, resource, step.key, body, task.owner.manager, force=force and bool(step.uid)
     )
     if not reply.ok:
-        return _refused(task, step, reply)
-    seen = objects.remember(reply.json, step.key.group_kind, step.key)
+        return await _refused_apply(task, resource, step, reply)
+    live = reply.json
+    if step.partial and not step.uid:
+        free = await let_go(task.client, resource, wanted, task.owner, live["metadata"]["uid"], live)
+        if isinstance(free, Verdict):
+            return Outcome(step, free.turn, free.problem)  # not remembered: the next pass looks at it
+        live = free.live
+    seen = objects.remember(live, step.key.group_kind, step.key)
     task.written(seen)
     if step.verb is Verb.CREATE and reply.status == 200:
         return Outcome(step, Turn.AGAIN, _joined(step), seen)
-    return Outcome(step, seen=seen)
+    return Outcome(step, seen=seen, retained=retained, scaler=scaler)
+
+
+async def _settled(task: Task, resource: Resource, step: Step, wanted: Wanted) -> Settled | Outcome:
+    """What others own beside us is sorted out. What is left to them doesn't leave Git: it goes first."""
+    manifest = task.manifests[step.key]
+    if step.partial:
+        free = await let_go(task.client, resource, wanted, task.owner, step.uid)
+        if isinstance(free, Verdict):
+            return Outcome(step, free.turn, free.problem)
+        manifest = without(manifest, free.shared.paths)
+    settled = await settle(task.client, resource, step, manifest, wanted, task.owner)
+    if settled.problem:
+        return Outcome(step, Turn.LATER, settled.problem)
+    if settled.refused:
+        return await _refused_apply(task, resource, step, settled.refused)
+    return settled
+
+
+async def _refused_apply(task: Task, resource: Resource, step: Step, reply: Reply) -> Outcome:
+    """An apply that was refused. Where the object says so, one that can't be changed is replaced."""
+    refused = _refused(task, step, reply)
+    wanted = task.wanted[step.key]
+    allowed = wanted.directives.force and step.verb in (Verb.UPDATE, Verb.HEAL)
+    if not (allowed and only_immutable(reply.status, reply.failure, step.key)):
+        return refused
+    look = await objects.look(task.client, resource, step.key)
+    match look:
+        case Absent():
+            return Outcome(step, Turn.AGAIN, _replaced(step))
+        case Unreadable(problem):
+            return Outcome(step, Turn.LATER, problem)
+    seen = look.observed
+    if seen.uid != step.uid or seen.membership(task.owner) is not Membership.MEMBER:
+        return Outcome(step, Turn.AGAIN, _joined(step))
+    if any(uid != task.owner.uid for uid in seen.owners):
+        return refused  # another owner's to delete
+    if not seen.deleting:
+        gone = await objects.delete(task.client, resource, seen)
+        if not gone.ok and gone.status != 404:
+            return _refused(task, step, gone)
+    # That it is absent is what the next pass sees, whoever makes it: a crash here loses nothing.
+    return Outcome(step, Turn.AGAIN, _replaced(step), replaced=True)
+
+
+def _replaced(step: Step) -> Problem:
+    return Problem(
+        Reason.WAITING,
+        "a field of it can't be changed: it was deleted, and is created anew when it is gone",
+        Blame.CLUSTER,
+        key=step.key,
+    )
 
 
 def _joined(step: Step) -> Problem:

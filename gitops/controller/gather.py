@@ -4,19 +4,22 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from gitops.controller.sharing import NOT_SHARED, shared_in, still_owned
 from gitops.core.adoption import HelmRelease, release_of
 from gitops.core.desired import body_of
 from gitops.core.drift import compare, invalid_beside
 from gitops.core.identity import Owner
+from gitops.core.ignore import Path, with_live, without
 from gitops.core.inventory import Absent, Live, Look
+from gitops.core.managers import scaler_of
 from gitops.core.model import Manifest, ObjectKey
 from gitops.core.plan import Drift, Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import NEEDED_VERBS, Catalog, Resource
-from gitops.core.verdict import judge
+from gitops.core.verdict import judge, only_immutable
 from gitops.kube import objects
 from gitops.kube.client import METADATA_LIST, Client
 
@@ -37,6 +40,11 @@ class DryRun:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     problem: Problem | None = None
+    manifest: Manifest | None = None  # as it was tried: without what others decide
+    scaler: str = ""  # who scales it, where the repository doesn't say so
+    holds: bool = False  # we still own something that others decide
+    left: tuple[Path, ...] = ()  # what others decide
+    replaceable: bool = False  # refused for nothing but an immutable field
 
 
 async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[Found]]) -> list[Found]:
@@ -114,7 +122,17 @@ async def dry_run(
             uid = before["metadata"]["uid"]
         else:
             return DryRun(None, None, objects.unreadable(read, wanted.key))
-        body = body_of(manifest, wanted, owner, uid=uid)
+        tried_with, shared, holds = manifest, NOT_SHARED, False
+        if before and (wanted.ignored or any(map(scaler_of, before["metadata"].get("managedFields") or ()))):
+            found = await shared_in(client, wanted, before)
+            if isinstance(found, Problem):
+                return DryRun(before, None, found)
+            shared = found
+            held = still_owned(shared, before, owner)
+            # A sync lets go of these first; left out as long as we own them, they would show as deleted.
+            tried_with = with_live(without(manifest, shared.paths), before, held)
+            holds = bool(held)
+        body = body_of(tried_with, wanted, owner, uid=uid)
         tried = await objects.apply(
             client, resource, wanted.key, body, owner.manager, force=bool(uid), dry_run=True
         )
@@ -123,10 +141,12 @@ async def dry_run(
             if verdict.problem.reason is Reason.CHANGED_MEANWHILE:
                 problem = verdict.problem
                 continue
-            return DryRun(before, None, verdict.problem)
+            refused = DryRun(before, None, verdict.problem, tried_with, shared.scaler, holds, shared.paths)
+            immutable = only_immutable(tried.status, tried.failure, wanted.key)
+            return replace(refused, replaceable=immutable)
         after = tried.json
         if before is None or _version(before) == _version(after):
-            return DryRun(before, after)
+            return DryRun(before, after, None, tried_with, shared.scaler, holds, shared.paths)
         problem = None
     moving = problem or Problem(
         Reason.CHANGED_MEANWHILE, "changes faster than it can be compared", Blame.CLUSTER, key=wanted.key
@@ -179,4 +199,10 @@ def drift_from(tried: DryRun, key: ObjectKey, owner: Owner) -> Drift:
     if tried.before is None or tried.after is None:
         gone = Problem(Reason.CHANGED_MEANWHILE, "is gone", Blame.CLUSTER, key=key)
         return Drift(key, problem=gone)
-    return compare(key, tried.before, tried.after, owner.manager)
+    drift = compare(key, tried.before, tried.after, owner.manager)
+    return replace(
+        drift,
+        reclaim=drift.reclaim or tried.holds,
+        scaler=tried.scaler,
+        version=_version(tried.before),
+    )

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from gitops.api.group import APPLYSET_PART_OF_LABEL
-from gitops.core.health import needs_body
+from gitops.controller.own_health import OwnHealth
+from gitops.core.health import Health, needs_body
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
@@ -26,10 +28,11 @@ log = logs.get("members")
 class Members:
     """The members of all Applications. The listener is told (part-of id, before, after) of each change."""
 
-    def __init__(self, client: Client, metrics: Metrics, listener: Listener) -> None:
+    def __init__(self, client: Client, metrics: Metrics, listener: Listener, own: OwnHealth) -> None:
         self._client = client
         self._metrics = metrics
         self._listener = listener
+        self._own = own
         self._by_kind: dict[GroupKind, dict[ObjectKey, Observed]] = {}
         self._by_set: dict[str, dict[ObjectKey, Observed]] = {}
         self._reflectors: dict[GroupKind, tuple[Reflector, asyncio.Task[None]]] = {}
@@ -71,6 +74,14 @@ class Members:
         task = asyncio.create_task(reflector.run(), name=f"watch {resource.group_kind}")
         self._reflectors[resource.group_kind] = (reflector, task)
 
+    def read_again(self, kinds: Iterable[GroupKind]) -> None:
+        """List these types anew: their health is judged by other rules than before."""
+        for kind in kinds:
+            if kind in self._reflectors:
+                reflector, task = self._reflectors[kind]
+                task.cancel()
+                self._start(reflector.resource)
+
     def keep_only(self, kinds: set[GroupKind]) -> None:
         """Stop the watches of types that nobody uses any more."""
         for kind in [kind for kind in self._reflectors if kind not in kinds]:
@@ -98,7 +109,9 @@ class Members:
         found = {}
         for obj in objects:
             key = _key(kind, obj["metadata"])
-            found[key] = remember(obj, kind, known[key].key if key in known else key)
+            before = known.get(key)
+            seen = remember(obj, kind, before.key if before else key)
+            found[key] = self._own.asked(seen, before, obj)
         for key in [key for key in known if key not in found]:
             self._take_out(key)
         for seen in found.values():
@@ -110,9 +123,12 @@ class Members:
         key = _key(kind, metadata)
         known = self._by_kind.get(kind, {}).get(key)
         # The echo of a write of ours, whose answer said all of this.
-        if known and known.resource_version == metadata["resourceVersion"] and known.uid == metadata["uid"]:
+        same = (
+            known and known.resource_version == metadata["resourceVersion"] and known.uid == metadata["uid"]
+        )
+        if known and same and not self._own.is_asked(known):
             return
-        self._put(remember(obj, kind, known.key if known else key))
+        self._put(self._own.asked(remember(obj, kind, known.key if known else key), known, obj))
 
     def deleted(self, resource: Resource, obj: Mapping[str, Any]) -> None:
         kind = resource.group_kind
@@ -138,7 +154,14 @@ class Members:
     def wrote(self, seen: Observed) -> None:
         """The answer to a write of ours, or a fresh read: known before its event arrives."""
         if seen.key.group_kind in self._reflectors and seen.part_of:
-            self._put(seen)
+            known = self._by_kind.get(seen.key.group_kind, {}).get(seen.key)
+            self._put(self._own.asked(seen, known, None))
+
+    def judged(self, seen: Observed, health: Health) -> None:
+        """What a rule of a user says of the object as it was seen; a newer one waits for its own answer."""
+        known = self._by_kind.get(seen.key.group_kind, {}).get(seen.key)
+        if known and known.uid == seen.uid and known.resource_version == seen.resource_version:
+            self._put(replace(known, health=health))
 
     def gone(self, key: ObjectKey, uid: str) -> None:
         """A GET by name said that this object is gone."""
@@ -161,7 +184,8 @@ class Members:
                 del objects[seen.key], self._by_set[seen.part_of][seen.key]
         objects[seen.key] = seen
         self._by_set.setdefault(seen.part_of, {})[seen.key] = seen
-        if before is None or before.resource_version != seen.resource_version:
+        moved = before is None or before.resource_version != seen.resource_version
+        if moved or (before and before.health != seen.health):
             self._listener(seen.part_of, before, seen)
 
     def _take_out(self, key: ObjectKey) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from gitops.api.application import Application
+from gitops.controller.applications import Registry
 from gitops.controller.execute import Outcome
 from gitops.controller.memory import Target
 from gitops.controller.progress import Towards
+from gitops.core.approval import Proposal
 from gitops.core.identity import Owner
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind, ObjectKey
@@ -23,12 +25,18 @@ class Pass:
     target: Target | None = None
     problems: list[Problem] = field(default_factory=list)
     stale: bool = False  # the target is not the newest revision, which can't be had or rendered
+    held: str = ""  # the commit that the Application is held at
+    newest: str = ""  # the commit that its source means meanwhile
+    held_back: bool = False  # a newer commit waits for other Applications
+    concludes: bool = True  # what others may build on: all that this one depends on has got to the commit
     unreadable: Mapping[GroupKind, Problem] = field(default_factory=dict)
     drifts: Mapping[ObjectKey, Drift] = field(default_factory=dict)
     plan: Plan | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     heals: list[tuple[Drift, float | None]] = field(default_factory=list)
     pruned: list[ObjectKey] = field(default_factory=list)
+    handed_over: list[tuple[ObjectKey, Owner]] = field(default_factory=list)
+    replaced: list[ObjectKey] = field(default_factory=list)  # deleted, to be created anew
     recreated: list[ObjectKey] = field(default_factory=list)
     members: Mapping[ObjectKey, Observed] = field(default_factory=dict)
     waiting_prunes: int = 0
@@ -36,7 +44,13 @@ class Pass:
     towards: Towards | None = None
     deployed: bool = False  # exactly this was applied as a whole before
     run: str = ""  # of the hooks
+    proposal: Proposal | None = None  # what waits for an approval
     present: Collection[ObjectKey] = ()  # there without being ours, which is all that was asked for
+
+    @property
+    def places(self) -> set[str]:
+        """The namespaces in which the Application's objects can be."""
+        return Registry.namespaces_of(self.app) | (self.target.namespaces if self.target else set())
 
     def counted(self, verb: Verb) -> int:
         """How many steps of this verb were done."""

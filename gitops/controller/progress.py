@@ -1,6 +1,6 @@
 """How far a sync is: its run, its hooks' results, what may be deployed now, and what is healed to before."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -93,9 +93,34 @@ def towards(sync: Syncing, target: Target, memory: Memory, *, deployed: bool) ->
     memory.holding = bool(now.waits)
     if not now.held:
         return Towards(target.wanted, target.manifests, now)
-    wanted, earlier = effective(sync, now.held, [one.wanted for one in memory.past])
-    manifests = _Layered(target, {key: memory.past[number] for key, number in earlier.items()})
-    return Towards(wanted, manifests, now)
+    wanted, earlier = _held_back(sync, now.held, memory)
+    return Towards(wanted, _Layered(target, earlier), now)
+
+
+def held(sync: Syncing, target: Target, memory: Memory, *, deployed: bool) -> Towards:
+    """What to work towards while nobody has approved: what was deployed before, and no hooks."""
+    memory.unapproved = not deployed
+    memory.holding = False
+    if deployed:
+        return Towards(target.wanted, target.manifests)
+    shut = Gate(held=frozenset(target.wanted), applied=False, finished=False)
+    wanted, earlier = _held_back(sync, shut.held, memory)
+    # What the revision has no more is kept up as well: its deletion needs the approval, too.
+    for last in memory.past[:1]:
+        for key, one in last.wanted.items():
+            seen = sync.members.get(key)
+            is_leaving = key not in target.wanted and key not in target.left_alone
+            if is_leaving and (seen is None or seen.content == one.content):
+                wanted[key], earlier[key] = one, last
+    return Towards(wanted, _Layered(target, earlier), shut)
+
+
+def _held_back(
+    sync: Syncing, keys: Collection[ObjectKey], memory: Memory
+) -> tuple[dict[ObjectKey, Wanted], dict[ObjectKey, Target]]:
+    """What is wanted while these wait, and which target before each of them is taken from."""
+    wanted, earlier = effective(sync, keys, [one.wanted for one in memory.past])
+    return wanted, {key: memory.past[number] for key, number in earlier.items()}
 
 
 def result_of(report: HookReport) -> HookResult:

@@ -80,6 +80,7 @@ class Recollection:
                 for key, seen in found.items()
             },
             kinds=frozenset(key.group_kind for key in found),
+            namespaces=frozenset(key.namespace for key in found if key.namespace),
             manifests=_NotRendered(),
             problems=(),
             warnings=(),
@@ -155,6 +156,7 @@ def _was_settled(app: Application) -> bool:
         and synced.status == "True"
         and synced.observed_generation == app.metadata.generation
         and not status.problems
+        and not status.notes  # an autoscaler outside Git may be gone: that shows only in a look
         and objects is not None
         and objects.drifted == 0
         and 0 < objects.synced == objects.total

@@ -3,21 +3,24 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from gitops.api.application import Application
-from gitops.api.group import APPROVE_ANNOTATION
-from gitops.controller.applications import AppKey, Registry, owner_of
+from gitops.api.spec import Heal
+from gitops.controller.applications import AppKey, Registry, is_approved, owner_of
+from gitops.controller.approving import needs_approval, until_approved
 from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.farewell import Farewell
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
+from gitops.controller.handover import HandOver
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
+from gitops.controller.own_health import OwnHealth
 from gitops.controller.passes import Pass
 from gitops.controller.progress import Towards, begin_run, is_deployed, result_of, syncing, towards
 from gitops.controller.report import Reporter
@@ -26,14 +29,28 @@ from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.core.adoption import AdoptPolicy, Parents
 from gitops.core.backoff import FRESH
-from gitops.core.conditions import failures, obstacles
+from gitops.core.conditions import current, failures, obstacles
 from gitops.core.directives import ApplyMode, PruneMode
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.hooks import failed_problem
 from gitops.core.identity import Owner
+from gitops.core.ignore import REPLICAS, is_autoscaler
 from gitops.core.inventory import Inventory, Live, Membership, Observed
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.plan import Drift, Plan, Policy, Situation, Verb, plan, problems_of, to_dry_run, to_look_at
+from gitops.core.plan import (
+    Drift,
+    Plan,
+    Policy,
+    Situation,
+    Verb,
+    Wanted,
+    can_be_ours,
+    plan,
+    problems_of,
+    to_ask,
+    to_dry_run,
+    to_look_at,
+)
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
 from gitops.core.prune import PruneLimit, PrunePolicy
 from gitops.core.resources import Resource
@@ -58,11 +75,13 @@ class Reconciler:
     client: Client
     cluster: Cluster
     members: Members
+    own_health: OwnHealth
     registry: Registry
     targets: Targets
     reporter: Reporter
     teardown: Teardown
     hook_objects: HookObjects
+    handover: HandOver
     metrics: Metrics
     slots: asyncio.Semaphore  # how many may talk to the API server at once
     home: str  # the controller's own namespace, where no service account is required
@@ -81,8 +100,13 @@ class Reconciler:
         if account is None and app.metadata.namespace != self.home:
             done.problems.append(_account_required())
             return None if await self.reporter.report(done, memory) else _UNTOLD
+        await self._health_rules(done)
         try:
+            memory.resolving = True
             done.target = await self.targets.resolve(app, account, memory, done)
+            memory.resolving = False
+            memory.resolved_generation = app.metadata.generation
+            memory.stale = done.stale or done.held_back
             if done.target:
                 async with self.slots:
                     await self._sync(done, self.client.as_account(account), memory)
@@ -90,14 +114,23 @@ class Reconciler:
             if error.problem.reason is Reason.CHANGED_MEANWHILE:
                 return _SOON  # the Application itself: its event is on the way
             done.problems.append(error.problem)
-        recorded = (memory.status or app.status).hooks
+        before = memory.status or app.status
         told = await self.reporter.report(done, memory)
+        if told and done.target and not done.stale and not done.held_back and done.concludes:
+            memory.concluded = memory.rendered_sha
         again = self._next(done, memory)
         if done.plan and (put_off := memory.wakes_in(time.monotonic())) is not None:
             again = put_off if again is None else min(again, put_off)
-        if memory.status and memory.status.hooks != recorded:
-            again = 0.0  # what is recorded may be deleted now
+        if memory.status and (memory.status.hooks, memory.status.approved) != (before.hooks, before.approved):
+            again = 0.0  # what is recorded may be deleted now, or carried out
         return again if told else min(again or _UNTOLD, _UNTOLD)
+
+    async def _health_rules(self, done: Pass) -> None:
+        set_id = done.owner.applyset_id
+        rules = [one.written() for one in done.app.spec.health]
+        changed, problems = await self.own_health.take_over(set_id, rules)
+        done.problems += problems
+        self.members.read_again(changed & {key.group_kind for key in self.members.of(set_id)})
 
     def _account(self, app: Application) -> Account | None:
         name = app.spec.service_account_name
@@ -126,12 +159,23 @@ class Reconciler:
         assert target is not None  # noqa: S101 (for the type checker; the caller has just looked)
         kinds = self._kinds(done.app, target)
         done.unreadable = await self.members.ensure(kinds.values())
-        await claim(self.client, done.app, done.owner, set(kinds))
+        await claim(self.client, done.app, done.owner, set(kinds), set(target.namespaces))
         runner, heading = await self._towards(done, client, memory, target)
+        memory.unapproved = False
+        if needs_approval(done, memory, target):
+            proposed = await self._situation(done, client, memory, target, target.wanted)
+            heading = done.towards = until_approved(done, memory, target, proposed) or heading
         situation = await self._observe(done, client, memory, target, heading)
         began = time.monotonic()
         decided = plan(situation)
+        asked = to_ask(decided)
+        if asked and not done.stale:
+            answers = await self.handover.ask(done.app, memory, asked, target.commit.sha)
+            decided = plan(replace(situation, answers=answers))
+        self.handover.tell_former_owners(situation, decided)
         decided = calmed(memory, decided, situation.drifts, self.metrics, done.owner, time.monotonic())
+        if done.proposal:  # what would leave leaves only with an approval
+            decided = Plan(decided.steps, (), situation.unplannable)
         self.metrics.phase("plan", time.monotonic() - began)
         done.problems += target.problems
         done.problems += problems_of(decided)
@@ -158,7 +202,7 @@ class Reconciler:
             )
         if done.deployed:
             memory.past.clear()
-        elif not target.order.plain:
+        elif not target.order.plain or needs_approval(done, memory, target):
             await self.targets.applied_before(done.app, self._account(done.app), memory)
         members = self.members.of(done.owner.applyset_id)
         sync = syncing(done.app, done.owner, memory, target, members, run)
@@ -183,18 +227,26 @@ class Reconciler:
         target = done.target
         if decided.acts or target is None:
             return True
+        places = done.places
         return any(
-            seen.deleting and key not in target.wanted and seen.membership(done.owner) is Membership.MEMBER
+            seen.deleting
+            and key not in target.wanted
+            and (not key.namespace or key.namespace in places)
+            and seen.membership(done.owner) is Membership.MEMBER
             for key, seen in self.members.of(done.owner.applyset_id).items()
         )
 
     async def _narrow(self, done: Pass, target: Target) -> None:
-        """Take kinds out of the ApplySet's list of which no object is left."""
-        listed = self.registry.kinds_of(done.app)
-        if not done.unreadable and all(one.done for one in done.outcomes) and listed > target.kinds:
+        """Take kinds and namespaces out of the ApplySet's lists of which no object is left."""
+        kinds, places = self.registry.kinds_of(done.app), self.registry.namespaces_of(done.app)
+        here = target.namespaces | {done.owner.namespace}
+        if done.unreadable or not all(one.done for one in done.outcomes):
+            return
+        if kinds > target.kinds or places > here:
             used = target.kinds | {key.group_kind for key in done.members}
-            if listed > used:
-                await narrow(self.client, done.app, done.owner, set(used))
+            inhabited = here | {key.namespace for key in done.members if key.namespace in places}
+            if kinds > used or places > inhabited:
+                await narrow(self.client, done.app, done.owner, set(used), set(inhabited))
 
     def _kinds(self, app: Application, target: Target) -> dict[GroupKind, Resource]:
         """The served types that the Application has, had or wants objects of."""
@@ -202,40 +254,64 @@ class Reconciler:
         catalog = self.cluster.catalog
         return {kind: found for kind in names if (found := catalog.preferred(kind))}
 
-    async def _observe(
-        self, done: Pass, client: Client, memory: Memory, target: Target, heading: Towards
+    async def _situation(
+        self,
+        done: Pass,
+        client: Client,
+        memory: Memory,
+        target: Target,
+        wanted: Mapping[ObjectKey, Wanted],
     ) -> Situation:
+        """What is true now, without dry runs."""
         owner, catalog = done.owner, self.cluster.catalog
         members = self.members.of(owner.applyset_id)
         self.targets.check(done.app, memory)
-        self._load_baseline(done, memory)
         inventory = Inventory(members, unreadable=done.unreadable)
-        unseen = to_look_at(heading.wanted, owner, inventory, memory.present)
-        looks = await look_at(client, catalog, unseen, heading.wanted)
+        unseen = to_look_at(wanted, owner, inventory, memory.present)
+        looks = await look_at(client, catalog, unseen, wanted)
         memory.present |= {
             key
             for key, look in looks.items()
-            if isinstance(look, Live) and heading.wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
+            if isinstance(look, Live) and wanted[key].directives.apply is ApplyMode.IF_NOT_PRESENT
         }
-        suspects = memory.suspects(time.monotonic())
-        situation = Situation(
+        return Situation(
             owner=owner,
-            wanted=heading.wanted,
+            wanted=wanted,
             inventory=Inventory(members, looks, done.unreadable),
             parents=Parents(self.registry.applysets(), await dead_releases(client, looks.values())),
             policy=policy_of(done.app, target.commit.sha),
             baseline=memory.baseline,
             unplannable=target.problems,
-            suspects=suspects,
             desired={*target.wanted, *target.left_alone} if target.left_alone else target.wanted,
             present=memory.present,
+            namespaces=frozenset(self.registry.namespaces_of(done.app) | target.namespaces),
+            deployed=done.deployed or done.proposal is not None,  # nothing is deployed while that waits
         )
-        due = checks(memory, members, suspects, to_dry_run(situation), time.monotonic())
+
+    async def _observe(
+        self, done: Pass, client: Client, memory: Memory, target: Target, heading: Towards
+    ) -> Situation:
+        owner = done.owner
+        self._load_baseline(done, memory)
+        situation = await self._situation(done, client, memory, target, heading.wanted)
+        members = situation.inventory.members
+        suspects = memory.suspects(time.monotonic())
+        situation = replace(situation, suspects=suspects)
+        keys = to_dry_run(situation)
+        known = {
+            key: drift
+            for key in keys
+            if (drift := memory.reported.get(key)) and drift.version == members[key].resource_version
+        }
+        keys = [key for key in keys if key not in known] if known else keys
+        due = checks(memory, members, suspects, keys, time.monotonic())
         drifts = await self._dry_run(due.keys, client, memory, heading, owner) if due.keys else {}
         for drift in drifts.values():
             if drift.paths and drift.key in memory.seen_drift:
                 self.metrics.drift_detected(owner.namespace, owner.name, drift.key.kind, drift.author)
-        drifts = weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
+        drifts = known | weigh(due, memory, drifts, self.metrics, owner, time.monotonic())
+        if situation.policy.report:
+            memory.keep_reported(drifts)
         done.drifts = drifts
         return replace(situation, drifts=drifts)
 
@@ -247,7 +323,14 @@ class Reconciler:
         members = self.members.of(done.owner.applyset_id)
         marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
         for key in unmoved(done.app.status.fingerprint or "", marks):
-            memory.baseline[key] = members[key].digest
+            if not self._is_scaled_unseen(done, members[key]):
+                memory.baseline[key] = members[key].digest
+
+    @staticmethod
+    def _is_scaled_unseen(done: Pass, seen: Observed) -> bool:
+        """Scaled by something outside Git, which may be gone since: that shows nowhere but in a look."""
+        wanted = done.target.wanted.get(seen.key) if seen.scaler and done.target else None
+        return wanted is not None and REPLICAS not in wanted.ignored.paths
 
     async def _dry_run(
         self, keys: list[ObjectKey], client: Client, memory: Memory, target: Towards, owner: Owner
@@ -265,6 +348,7 @@ class Reconciler:
 
         drifts = {drift.key: drift for drift in await each(keys, one)}
         for key, drift in drifts.items():
+            memory.note_scaler(key, drift.scaler)
             if not drift.acts and drift.problem is None and key in digests:
                 memory.baseline[key] = digests[key]
                 memory.seen_drift.pop(key, None)
@@ -284,6 +368,7 @@ class Reconciler:
             looks=situation.inventory.looks,
             prune=situation.policy.prune,
             force_adoption=situation.policy.adopt is AdoptPolicy.ALWAYS,
+            exact=situation.policy.report,
             written=self._written(memory),
         )
         done.plan = decided
@@ -297,6 +382,12 @@ class Reconciler:
                 done.problems.append(outcome.problem)
             elif outcome.done:
                 memory.progress_at = time.monotonic()
+                memory.note_retained(outcome)
+            if outcome.seen:
+                memory.note_scaler(outcome.step.key, outcome.scaler)
+            if outcome.replaced:
+                done.replaced.append(outcome.step.key)
+        done.problems += memory.retained_of(heading.wanted)
         self._count_heals(done, memory)
         await self._prune(done, task, memory, situation, decided)
 
@@ -355,8 +446,12 @@ class Reconciler:
     async def _prune(
         self, done: Pass, task: Task, memory: Memory, situation: Situation, decided: Plan
     ) -> None:
-        """Delete what left Git, once everything that is desired is there and healthy."""
-        acting = [step for step in decided.prunes if step.acts]
+        """Delete what left Git, once everything that is desired is there and healthy.
+
+        What another Application wants is handed over before that: it may be what is waited for.
+        """
+        await self.handover.carry_out(done, task.client, memory, decided)
+        acting = [step for step in decided.prunes if step.verb is Verb.DELETE]
         memory.prunes_wait = False
         if not acting or done.target is None:
             return
@@ -364,12 +459,16 @@ class Reconciler:
         done.members = members
         sync = syncing(done.app, done.owner, memory, done.target, members, "")
         unhealthy = any(unsettled(one, members.get(key), sync) for key, one in done.target.wanted.items())
-        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(done.problems)
+        unfinished = not all(outcome.done for outcome in done.outcomes) or obstacles(current(done.problems))
         if unhealthy or unfinished or done.stale:
             memory.prunes_wait = memory.holding = True
             done.waiting_prunes = len(acting)
             return
-        leaving = [seen for key, seen in members.items() if key not in situation.desired]
+        leaving = [
+            seen
+            for key, seen in members.items()
+            if key not in situation.desired and can_be_ours(situation, key)
+        ]
         steps = prunable(acting, leaving)
         done.waiting_prunes = len(acting) - len(steps)
         began = time.monotonic()
@@ -383,6 +482,10 @@ class Reconciler:
                 done.pruned.append(outcome.step.key)
                 memory.progress_at = time.monotonic()
                 memory.baseline.pop(outcome.step.key, None)
+                if is_autoscaler(outcome.step.key):
+                    # Whose replicas it decided about is known only to a look at what was scaled.
+                    now = time.monotonic()
+                    memory.due_suspects |= {key: now for key, seen in members.items() if seen.scaler}
                 self.metrics.pruned(done.owner.namespace, done.owner.name, outcome.step.key.kind)
         done.outcomes += outcomes
 
@@ -391,11 +494,11 @@ class Reconciler:
         now = time.monotonic()
         if any(outcome.turn is Turn.AGAIN for outcome in done.outcomes):
             return _SOON
-        if done.target and self._sync_goes_on(done, memory):
+        if done.target and (self._sync_goes_on(done, memory) or any(map(is_autoscaler, done.pruned))):
             return 0.0
         if done.target and any(one.unserved for one in done.target.wanted.values()) and not done.stale:
             return _DEFINITION_WAIT
-        if failures(done.problems):
+        if failures(current(done.problems)):
             memory.backoff = memory.backoff.failed(now, random.random(), longest=120.0)  # noqa: S311
             return max(memory.backoff.until - now, 0.1)
         memory.backoff = FRESH
@@ -423,15 +526,14 @@ def _all_done(done: Pass) -> bool:
 def policy_of(app: Application, sha: str) -> Policy:
     """What an Application allows for one revision; the command plans by the same."""
     sync = app.spec.sync
-    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
     return Policy(
         AdoptPolicy(sync.adopt),
         PrunePolicy(
             PruneMode(sync.prune),
             PruneLimit(sync.prune_limit.percent, sync.prune_limit.objects),
-            # At least what Git shows as short: an empty or tiny prefix would approve everything.
-            approved=len(approved) >= 7 and sha.startswith(approved),
+            approved=is_approved(app, sha),
         ),
+        report=sync.heal is Heal.REPORT,
     )
 
 

@@ -159,4 +159,6 @@ def key_of_render(
         application=f"{app.metadata.namespace}/{app.metadata.name}",
         namespace=app.destination_namespace,
         renderer_version=renderer_version,
+        # Other rules make other digests of the same manifests.
+        ignored=repr(app.spec.ignore) if app.spec.ignore else "",
     )

@@ -12,8 +12,9 @@ from gitops.controller.applications import APPLICATIONS
 from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.status import Counts, count, status_of, unique, waits_for
-from gitops.core.conditions import Findings, failures, is_stalled, obstacles
+from gitops.controller.retention import count_steps, end_sync, hold_in, hold_in_words
+from gitops.controller.status import Counts, count, is_applied, status_of, unique, waits_for
+from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
@@ -44,17 +45,24 @@ class Reporter:
         if hidden:
             message = redactor_of(hidden).text(counts.worst.message)
             counts = replace(counts, worst=replace(counts.worst, message=message))
-        findings = self._findings(done, counts, memory)
+        findings = self._findings(done, counts, memory, now)
+        count_steps(done, memory)
         status = status_of(done, findings, counts, memory, now)
+        if status.approved is None:
+            memory.approved = ""  # an approval is for one deployment
         self._record(done, memory, status, counts)
         self._announce(done, memory, findings)
-        return await self._write(done.app, status, memory)
+        told = await self._write(done.app, status, memory)
+        if told and is_applied(done, findings, counts):
+            end_sync(memory)
+        return told
 
-    def _findings(self, done: Pass, counts: Counts, memory: Memory) -> Findings:
+    def _findings(self, done: Pass, counts: Counts, memory: Memory, now: datetime) -> Findings:
         app = done.app
         settled = (
             done.target is not None
             and not done.stale
+            and not done.held_back
             and counts.synced + counts.fought == counts.total
             and not any(one.unserved for one in done.target.wanted.values())
             and all(one.done for one in done.outcomes)
@@ -63,6 +71,8 @@ class Reporter:
         done.waits = waits_for(done, counts, settled=settled)
         if memory.progress_at == 0.0:
             memory.progress_at = time.monotonic()
+        if done.proposal:
+            done.waits = ""  # for somebody, and that has no deadline
         idle = time.monotonic() - memory.progress_at
         findings = Findings(
             problems=tuple(done.problems),
@@ -73,9 +83,10 @@ class Reporter:
             suspended=app.spec.suspend,
             deleting=app.metadata.deletion_timestamp is not None,
             revision=done.target.commit.sha[:7] if done.target else "",
+            held=hold_in_words(hold_in(done, memory.status or app.status, now), app.spec.source.revision),
         )
         # A fight stops no sync, so it is no reason to run the hooks for one that failed.
-        serious = replace(findings, problems=tuple(obstacles(done.problems)))
+        serious = replace(findings, problems=tuple(obstacles(current(done.problems))))
         if done.run and not done.deployed and is_stalled(serious):
             memory.failed_run = done.run
         return findings
@@ -91,11 +102,15 @@ class Reporter:
         for key in done.recreated:
             log.info("created again", object=str(key))
             self._events.normal(app, "DriftHealed", f"created {key} again: somebody had deleted it")
+        for key in done.replaced:
+            log.info("replaced", object=str(key))
+            self._events.normal(app, "Replaced", f"deleted {key}, which can't be changed, to create it anew")
         if done.pruned:
             names = ", ".join(str(key) for key in done.pruned[:10])
             more = f" and {len(done.pruned) - 10} more" if len(done.pruned) > 10 else ""
             log.info("pruned", objects=[str(key) for key in done.pruned[:100]])
             self._events.normal(app, "Pruned", f"deleted {names}{more}")
+        self.handed_over(done)
         shown: set[tuple[str, ...]] = {
             (problem.reason, str(problem.key), problem.message) for problem in done.problems
         }
@@ -117,6 +132,15 @@ class Reporter:
                 self._events.warning(app, "NotHonoured", warning)
         self._announce_success(done, memory, findings)
 
+    def handed_over(self, done: Pass) -> None:
+        """Say once what was given to whom."""
+        for heir in dict.fromkeys(heir for _, heir in done.handed_over):
+            keys = [str(key) for key, one in done.handed_over if one == heir]
+            more = f" and {len(keys) - 10} more" if len(keys) > 10 else ""
+            log.info("handed over", objects=keys[:100], to=str(heir))
+            self._events.normal(done.app, "HandedOver", f"gave {', '.join(keys[:10])}{more} to {heir}")
+        done.handed_over.clear()
+
     def _announce_success(self, done: Pass, memory: Memory, findings: Findings) -> None:
         namespace, name = done.owner.namespace, done.owner.name
         memory.settled = findings.settled and not failures(done.problems)
@@ -124,7 +148,7 @@ class Reporter:
             self._metrics.sync(namespace, name, "succeeded", "drift")
         acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
         failed = obstacles(done.problems)
-        if failed and done.outcomes:
+        if obstacles(current(done.problems)) and done.outcomes:
             self._metrics.sync(namespace, name, "failed", memory.trigger)
         if not (findings.settled and not failed and done.target):
             return
@@ -138,10 +162,12 @@ class Reporter:
         memory.announced = commit.sha
         if found_as_it_was:
             return
-        memory.applied_at = time.monotonic()
-        self._note_health(commit, memory, findings)
         self._metrics.sync(namespace, name, "succeeded", memory.trigger)
-        self._metrics.commit_applied(namespace, name, max(0.0, time.time() - commit.committed_at.timestamp()))
+        if not done.held:  # how old the commit of a rollback is says nothing about how fast syncs are
+            memory.applied_at = time.monotonic()
+            self._note_health(commit, memory, findings)
+            age = max(0.0, time.time() - commit.committed_at.timestamp())
+            self._metrics.commit_applied(namespace, name, age)
         counted = ", ".join(
             f"{count} {word}" for verb, word in _WORDS.items() if (count := done.counted(verb))
         )
@@ -201,6 +227,7 @@ _WORDS = {
     Verb.REPAIR: "repaired",
     Verb.HEAL: "healed",
     Verb.DELETE: "pruned",
+    Verb.HAND_OVER: "handed over",
 }
 
 
@@ -211,4 +238,4 @@ def _hidden(memory: Memory) -> tuple[str, ...]:
 
 
 def _is_fleeting(problem: Problem) -> bool:
-    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING)
+    return problem.reason in (Reason.CHANGED_MEANWHILE, Reason.WAITING, Reason.DEPENDENCY_NOT_READY)

@@ -4,20 +4,26 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from gitops.api.group import HOLD_ANNOTATION
 from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
+from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
+from gitops.controller.handover import HandOver
+from gitops.controller.health_config import HealthConfig
 from gitops.controller.hook_objects import HookObjects
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
+from gitops.controller.own_health import OwnHealth
 from gitops.controller.queue import Queue
+from gitops.controller.readiness import Readiness
 from gitops.controller.recollection import Recollection
 from gitops.controller.reconcile import Reconciler
 from gitops.controller.references import References
@@ -27,8 +33,11 @@ from gitops.controller.sources import Sources, SourceSettings
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
 from gitops.controller.verification import Verification
+from gitops.core.health import Health
+from gitops.core.identity import applyset_id
 from gitops.core.inventory import Observed
-from gitops.core.problem import GitopsError
+from gitops.core.model import GroupKind
+from gitops.core.problem import GitopsError, Problem
 from gitops.core.verification import DAY
 from gitops.kube.client import Access, Client
 from gitops.kube.lease import Lease
@@ -135,7 +144,8 @@ class Controller:
         settings, metrics = self.settings, self.metrics
         self._registry = Registry(self._due, self._gone)
         self._cluster = Cluster(client, self._cluster_changed)
-        self._members = Members(client, metrics, self._noticed)
+        self._own_health = OwnHealth(renderer, self._health_judged)
+        self._members = Members(client, metrics, self._noticed, self._own_health)
         self._sources = Sources(
             SourceSettings(settings.cache / "mirrors", settings.allow_file, settings.least_interval),
             metrics,
@@ -145,26 +155,55 @@ class Controller:
         self._hook_objects = HookObjects(client, self._hook_changed)
         self._references = References(client, self._due)
         self._events = Events(client, socket.gethostname())
+        self._health_config = HealthConfig(
+            client,
+            settings.namespace,
+            self._own_health,
+            self._health_rules_changed,
+            self._health_rule_refused,
+        )
         reporter = Reporter(client, self._events, metrics)
+        self._dependencies = Dependencies(
+            self._registry, self._memories.get, self._queue.add, settings.namespace, Readiness(renderer)
+        )
         self._targets = Targets(
             self._sources,
             self._references,
             Renders(renderer, metrics),
             self._cluster,
             Recollection(self._members, self._cluster),
+            self._dependencies,
             metrics,
         )
-        self._reconciler = Reconciler(
+        self._handover = HandOver(
             client=client,
             cluster=self._cluster,
             members=self._members,
             registry=self._registry,
             targets=self._targets,
+            memories=self._memories,
+            due=self._due,
+            home=settings.namespace,
+        )
+        self._reconciler = Reconciler(
+            client=client,
+            cluster=self._cluster,
+            members=self._members,
+            own_health=self._own_health,
+            registry=self._registry,
+            targets=self._targets,
             reporter=reporter,
             teardown=Teardown(
-                client, self._cluster, self._members, reporter, self._events, settings.namespace
+                client,
+                self._cluster,
+                self._members,
+                reporter,
+                self._events,
+                self._handover,
+                settings.namespace,
             ),
             hook_objects=self._hook_objects,
+            handover=self._handover,
             metrics=metrics,
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
@@ -172,6 +211,8 @@ class Controller:
 
     async def _start(self, client: Client) -> None:
         await self._cluster.start()
+        self._tasks.append(asyncio.create_task(self._own_health.run(), name="own health rules"))
+        await self._or_stopped(self._health_config.start())
         applications = Reflector(client, APPLICATIONS, self._registry)
         self._tasks.append(asyncio.create_task(applications.run(), name="watch Applications"))
         await self._or_stopped(applications.synced.wait())
@@ -199,6 +240,7 @@ class Controller:
             await asyncio.wait(self._tasks, timeout=_SHUTDOWN)
         for part in (
             self._events,
+            self._health_config,
             self._members,
             self._hook_objects,
             self._references,
@@ -243,6 +285,8 @@ class Controller:
             self.metrics.reconciled("done" if again is None else "waiting", time.monotonic() - began)
             if again is not None:
                 self._queue.add(key, again)
+            self._dependencies.after_pass(key)
+        self._handover.passed(key)
         if self._registry.get(key) is None:
             self._forget(key)
 
@@ -270,6 +314,8 @@ class Controller:
         for app in self._registry.all():
             if app.status.revision and app.status.revision.applied:
                 used.add(app.status.revision.applied)
+            used.update(one.revision for one in app.status.history)
+            used.add(app.metadata.annotations.get(HOLD_ANNOTATION, "").lower())
         for memory in self._memories.values():
             if memory.target:
                 used.add(memory.target.commit.sha)
@@ -285,15 +331,18 @@ class Controller:
     # What makes an Application due.
 
     def _due(self, key: AppKey) -> None:
+        self._dependencies.noticed(key)
         self._queue.add(key)
 
     def _gone(self, key: AppKey) -> None:
+        self._dependencies.noticed(key)
         self._queue.add(key)  # a pass finds nothing, and forgets it after whatever is under way
 
     def _forget(self, key: AppKey) -> None:
         self._memories.pop(key, None)
         self._queue.drop(key)
         self._targets.drop(key)
+        self._own_health.forget(applyset_id(*key))
         self.metrics.forget(*key)
 
     def _source_changed(self, apps: list[AppKey]) -> None:
@@ -302,9 +351,11 @@ class Controller:
             if memory:
                 memory.trigger = "revision"
             self._queue.add(key)
+            self._handover.moved(key)
 
     def _source_confirmed(self, apps: list[AppKey]) -> None:
         for key in apps:
+            self._handover.confirmed(key)
             memory = self._memories.get(key)
             if memory and memory.settled:
                 self.metrics.succeeded(*key, time.time())
@@ -319,6 +370,15 @@ class Controller:
         key = self._registry.by_set(set_id)
         if key:
             self._queue.add(key)
+
+    def _health_judged(self, seen: Observed, health: Health) -> None:
+        self._members.judged(seen, health)
+
+    def _health_rules_changed(self, kinds: set[GroupKind]) -> None:
+        self._members.read_again(kinds)
+
+    def _health_rule_refused(self, obj: Mapping[str, Any], problem: Problem) -> None:
+        self._events.warning_about(obj, problem.reason, str(problem))
 
     def _noticed(self, set_id: str, before: Observed | None, after: Observed | None) -> None:
         key = self._registry.by_set(set_id)

@@ -60,6 +60,7 @@ class _Source:
     started: int = 0  # polls that began
     ended: int = 0  # polls that ended
     began: float = 0.0  # when the last poll began, by the monotonic clock
+    answered: float = 0.0  # when the last poll that was answered began
     task: asyncio.Task[None] | None = None
     fetching: dict[str, asyncio.Task[tuple[CommitTree, CommitInfo]]] = field(default_factory=dict)
 
@@ -191,6 +192,7 @@ class Sources:
             self._metrics.git_poll(host, "failed")
         else:
             source.refs, source.problem, source.backoff = refs, None, FRESH
+            source.answered = began
             self._metrics.git_poll(host, "unchanged" if before[0] == refs else "changed")
         self._metrics.git_operation("ls-remote", time.monotonic() - began)
         async with source.polled:
@@ -264,6 +266,18 @@ class SourceView:
             return choose(refs.refs, refs.head, parse_wanted(revision))
         except GitopsError:
             return None
+
+    def ask_since(self, when: float) -> bool:
+        """Whether a poll that began after `when` was answered; else one is asked for."""
+        if self._source.answered >= when:
+            return True
+        if self._source.began < when:
+            self._source.asked.set()
+        return False
+
+    def is_same(self, other: "SourceView") -> bool:
+        """Whether both are the same repository by the same polls."""
+        return self._source is other._source
 
     @property
     def problem(self) -> Problem | None:

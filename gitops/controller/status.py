@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from gitops.api.spec import Heal
 from gitops.api.status import (
     LONGEST_READ,
     MOST_READS,
@@ -20,13 +21,14 @@ from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.progress import report_of
 from gitops.controller.rendering import RenderMemory
+from gitops.controller.retention import history_in, hold_in
 from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge, obstacles
 from gitops.core.directives import ApplyMode
 from gitops.core.fingerprint import fingerprint, mark
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.inventory import Membership, Observed
 from gitops.core.model import ObjectKey
-from gitops.core.problem import Problem
+from gitops.core.problem import Problem, Reason
 from gitops.git.mirror import CommitInfo
 from gitops.observe.metrics import ObjectState
 from gitops.observe.reasons import EXPLANATIONS
@@ -44,6 +46,7 @@ class Counts:
     synced: int
     healthy: int
     drifted: int
+    current: int  # there as the revision says, but for drift that stays
     fought: int  # applied, and not synced because of a fight
     worst: Health
     states: Mapping[ObjectState, int]
@@ -59,7 +62,8 @@ def count(done: Pass) -> Counts:
     """Count the desired objects by state; the worst health names the objects that block."""
     wanted = done.target.wanted if done.target else {}
     members = done.members
-    synced = healthy = drifted = missing = degraded = progressing = fought = 0
+    synced = healthy = drifted = current = missing = degraded = progressing = fought = 0
+    reported = {one.key for one in done.problems if one.reason is Reason.DRIFTED}
     worst, blockers = HEALTHY, []
     failed = {problem.key for problem in failures(done.problems)}
     fights = failed - {problem.key for problem in obstacles(done.problems)}
@@ -69,15 +73,18 @@ def count(done: Pass) -> Counts:
         only_once = one.directives.apply is ApplyMode.IF_NOT_PRESENT
         if only_once and key in done.present and seen is None:
             synced += 1
+            current += 1
             health = HEALTHY
         elif seen is None or seen.membership(done.owner) is not Membership.MEMBER:
             missing += 1
+            drifted += key in reported
             health = Health(HealthState.MISSING, "is not there")
         else:
             drift = done.drifts.get(key)
-            is_drifted = drift is not None and drift.acts and key not in healed
+            is_drifted = key in reported or (drift is not None and drift.acts and key not in healed)
             drifted += is_drifted
             is_current = seen.content == one.content or only_once
+            current += is_current and (key not in failed or key in fights)
             synced += is_current and not is_drifted and key not in failed
             fought += is_current and key in fights
             health = HEALTHY if one.directives.ignore_health else seen.health
@@ -99,7 +106,7 @@ def count(done: Pass) -> Counts:
         "degraded": degraded,
         "progressing": progressing,
     }
-    return Counts(len(wanted), synced, healthy, drifted, fought, worst, states)
+    return Counts(len(wanted), synced, healthy, drifted, current, fought, worst, states)
 
 
 def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
@@ -114,11 +121,13 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
     unserved = [one.key for one in done.target.wanted.values() if one.unserved]
     if unserved:
         return f"waits until the definition of {unserved[0].group_kind} is served"
+    places = done.places
     deleting = [
         seen
         for key, seen in done.members.items()
         if seen.deleting
         and key not in done.target.wanted
+        and (not key.namespace or key.namespace in places)
         and seen.membership(done.owner) is not Membership.FOREIGN
     ]
     if deleting:
@@ -130,6 +139,13 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
         unhealthy = counts.total - counts.healthy
         return f"{unhealthy} of {counts.total} objects are not healthy: {counts.worst.message}{prunes}"
     return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
+
+
+def is_applied(done: Pass, findings: Findings, counts: Counts) -> bool:
+    """Whether the target counts as applied. Drift that is only reported keeps nothing from it."""
+    if findings.settled and not obstacles(done.problems):
+        return True
+    return done.app.spec.sync.heal is Heal.REPORT and _is_current(done, counts)
 
 
 def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, now: datetime) -> Status:
@@ -155,14 +171,16 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
                 message=one.message,
             )
         )
-    applied = findings.settled and not obstacles(done.problems)
-    clean = applied and not failures(done.problems)
+    applied = is_applied(done, findings, counts)
+    clean = applied and findings.settled and not failures(done.problems)
     if app.spec.suspend:
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
     return Status(
         observed_generation=generation,
         conditions=tuple(conditions),
         revision=_revision(done, before.revision, memory, applied=applied, now=now),
+        hold=hold_in(done, before, now),
+        history=history_in(done, before, memory, now, applied=applied),
         objects=Objects(
             total=counts.total, synced=counts.synced, healthy=counts.healthy, drifted=counts.drifted
         ),
@@ -172,6 +190,8 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         fingerprint=_fingerprint(done, memory) if clean else before.fingerprint,
         render_key=done.target.render.key if applied and done.target else before.render_key,
         contents=done.target.contents if applied and done.target else before.contents,
+        approved=None if applied and not done.proposal else memory.approved or before.approved,
+        notes=_notes(done, memory),
         hooks=tuple(report_of(one) for one in memory.hook_results.values())
         if memory.hooks_loaded
         else before.hooks,
@@ -201,6 +221,27 @@ def reads_of(render: RenderMemory) -> RenderReads | None:
     if len(paths) > MOST_READS or any(len(path) > LONGEST_READ for path in paths):
         return None
     return RenderReads(renderer=render.used, paths=paths)
+
+
+def _is_current(done: Pass, counts: Counts) -> bool:
+    return (
+        done.target is not None
+        and not done.stale
+        and not done.proposal
+        and not done.held_back
+        and not done.waiting_prunes
+        and not obstacles(done.problems)
+        and counts.current == counts.total
+        and all(one.done for one in done.outcomes)
+        and (done.towards is None or done.towards.gate.finished)
+    )
+
+
+def _notes(done: Pass, memory: Memory) -> tuple[str, ...]:
+    scaled = tuple(
+        f"{key}: its replicas are left to {scaler}" for key, scaler in sorted(memory.scalers.items())
+    )
+    return ((done.target.notes if done.target else ()) + scaled)[:_MOST_PROBLEMS]
 
 
 def _revision(

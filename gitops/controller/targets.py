@@ -8,6 +8,7 @@ from gitops.api.application import Application
 from gitops.api.group import RECONCILE_AT_ANNOTATION
 from gitops.controller.applications import AppKey, key_of, owner_of
 from gitops.controller.cluster import Cluster
+from gitops.controller.dependencies import Dependencies
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
 from gitops.controller.recollection import Recollection
@@ -18,8 +19,10 @@ from gitops.controller.sources import Sources, SourceView
 from gitops.controller.spec_references import credentials_of, named_by, values_of
 from gitops.controller.unstable import steadied, with_held
 from gitops.core.desired import Desired, place
+from gitops.core.hold import hold_of, unknown_commit
 from gitops.core.model import Rendered, Tree
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import Catalog
 from gitops.core.revision import Chosen
 from gitops.core.unstable import notice
 from gitops.git.mirror import CommitInfo
@@ -43,6 +46,7 @@ class Targets:
         renders: Renders,
         cluster: Cluster,
         recollection: Recollection,
+        dependencies: Dependencies,
         metrics: Metrics,
     ):
         self._sources = sources
@@ -50,6 +54,7 @@ class Targets:
         self._references = references
         self._renders = renders
         self._cluster = cluster
+        self._dependencies = dependencies
         self._metrics = metrics
         self._views: dict[AppKey, tuple[SourceView, str | None, str]] = {}
 
@@ -66,22 +71,21 @@ class Targets:
             view = await self._view(app, account)
             if view.problem:
                 done.problems.append(view.problem)
-            if self._wants_refresh(app, memory) or view.needs_refresh:
+            asked = self._wants_refresh(app, memory)
+            if asked or view.needs_refresh:
                 await view.refresh()
-            chosen = await view.choose(app.spec.source.revision)
+            if asked:  # also where the poll has found a new commit
+                memory.trigger = "manual"
+            chosen = await self._choose(app, view, done)
             self._metrics.phase("resolve", time.monotonic() - began)
-            self._views[key_of(app)] = (view, app.spec.source.revision, chosen.sha)
-            memory.attempted = chosen.sha
-            memory.aim(await self._target(app, account, view, chosen, memory))
-            assert memory.target is not None  # noqa: S101 (for the type checker)
-            # A commit elsewhere in the repository is not this Application's: it writes no status.
-            memory.attempted = memory.target.commit.sha
+            await self._in_order(app, account, view, chosen, memory, done)
         except RenderError as error:
             done.problems += error.problems
             done.stale = True
             await self._fall_back(app, account, memory)
         except GitopsError as error:
-            done.problems.append(error.problem)
+            missing = done.held and error.problem.reason is Reason.REVISION_NOT_FOUND
+            done.problems.append(unknown_commit(done.held) if missing else error.problem)
             done.stale = True
             await self._fall_back(app, account, memory)
         if memory.target and memory.target.unstable:
@@ -93,6 +97,59 @@ class Targets:
         """Raises GitopsError CHANGED_MEANWHILE if the target must be rendered before it is planned with."""
         self._recollection.check(app, memory)
 
+    async def _choose(self, app: Application, view: SourceView, done: Pass) -> Chosen:
+        """The commit that the source means, unless the Application is held at another one."""
+        revision = app.spec.source.revision
+        done.held = hold_of(app.metadata.annotations)
+        try:
+            newest = await view.choose(revision)
+        except GitopsError:
+            if not done.held:
+                raise
+            self._views.pop(key_of(app), None)
+            return Chosen("", done.held)
+        done.newest = newest.sha
+        self._views[key_of(app)] = (view, revision, newest.sha)
+        return Chosen("", done.held) if done.held else newest
+
+    async def _in_order(
+        self,
+        app: Application,
+        account: Account | None,
+        view: SourceView,
+        chosen: Chosen,
+        memory: Memory,
+        done: Pass,
+    ) -> None:
+        """Turn to the commit, unless it has to wait for other Applications: then the last target stays."""
+        faults = self._dependencies.faults(app)
+        # Whoever chose the commit by hand has not to wait for others.
+        waits = faults or ([] if done.held else await self._dependencies.waits(app, chosen.sha))
+        tried = memory.attempted or (app.status.revision.attempted if app.status.revision else None)
+        # What was begun is not undone when a dependency breaks.
+        gated = bool(waits) and tried != chosen.sha
+        done.problems += faults
+        done.concludes = not waits
+        if not gated:
+            memory.attempted = chosen.sha
+        else:  # what is applied tells whether the commit changes anything
+            await self._fall_back(app, account, memory)
+        last, last_sha = memory.target, memory.rendered_sha
+        found = await self._target(app, account, view, chosen, memory, gated=gated)
+        if found is None:
+            done.held_back = True
+            done.problems += [one for one in waits if one not in faults]
+            return
+        if last is None or (last.commit.sha, last.render.key) != (found.commit.sha, found.render.key):
+            memory.cause = _cause(memory, done, is_same=last_sha == chosen.sha)
+            if not (app.status.revision and app.status.revision.applied):
+                memory.cause = "start"
+            memory.tally.clear()
+        memory.aim(found)
+        memory.held = done.held
+        # A commit elsewhere in the repository is not this Application's: it writes no status.
+        memory.attempted = found.commit.sha
+
     def has_newer(self, key: AppKey) -> bool:
         """Whether the last poll shows another commit than the one that a pass began with."""
         known = self._views.get(key)
@@ -101,6 +158,23 @@ class Targets:
         view, revision, sha = known
         newest = view.peek(revision)
         return newest is not None and newest.sha != sha
+
+    def is_current(self, key: AppKey, asker: AppKey, since: float) -> bool | None:
+        """Whether what an Application was last resolved to is what Git says since then.
+
+        False: a poll is under way, or a pass is due. None: its repository doesn't answer. One poll
+        speaks for all Applications that share it, also for `asker`, who found a new revision by it.
+        """
+        known = self._views.get(key)
+        if known is None:
+            return False
+        view = known[0]
+        if self.has_newer(key):
+            return False
+        if view.problem:
+            return None
+        asking = self._views.get(asker)
+        return (asking is not None and view.is_same(asking[0])) or view.ask_since(since)
 
     def drop(self, key: AppKey) -> None:
         """The Application is gone."""
@@ -113,11 +187,9 @@ class Targets:
         """A new value of the annotation asks the remote now; the first one seen is only remembered."""
         value = app.metadata.annotations.get(RECONCILE_AT_ANNOTATION, "")
         before, memory.reconcile_at = memory.reconcile_at, value
-        if before is None or before == value:
-            return False
-        memory.trigger = "manual"
-        memory.retry_hooks = True
-        return True
+        asked = before not in (None, value)
+        memory.retry_hooks = memory.retry_hooks or asked
+        return asked
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
         source = app.spec.source
@@ -132,8 +204,16 @@ class Targets:
         return replace(seen, values=values) if seen and values else seen
 
     async def _target(
-        self, app: Application, account: Account | None, view: SourceView, chosen: Chosen, memory: Memory
-    ) -> Target:
+        self,
+        app: Application,
+        account: Account | None,
+        view: SourceView,
+        chosen: Chosen,
+        memory: Memory,
+        *,
+        gated: bool = False,
+    ) -> Target | None:
+        """The commit as a target; None: it is `gated`, and would be another one than the last."""
         seen = await self._seen(app, account)
         known = memory.target
         if known and known.namespace != app.destination_namespace:
@@ -165,6 +245,8 @@ class Targets:
             self._metrics.render_cached()
             _note_rendered(app, memory, chosen, values)
             return self._placed_again(app, known)
+        if gated:
+            return None
         failed = memory.failed_render
         if failed and failed.failure and await self._renders.unchanged(app, tree, seen, failed):
             self._metrics.render_cached()
@@ -196,17 +278,16 @@ class Targets:
         render: RenderMemory,
     ) -> Target:
         """A new render as a target; what differs with each render is left as it was applied."""
-        owner, namespace = owner_of(app), app.destination_namespace
-        desired = place(rendered, owner, namespace, self._cluster.catalog)
+        desired = _place(app, rendered, self._cluster.catalog)
         if any(one.reason is Reason.UNKNOWN_KIND for one in desired.problems):
             await self._cluster.refresh()
-            desired = place(rendered, owner, namespace, self._cluster.catalog)
+            desired = _place(app, rendered, self._cluster.catalog)
         catalog = self._cluster.catalog
-        target = Target.of(commit, render, rendered, desired, id(catalog), namespace)
+        target = Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)
 
         async def again() -> Desired:
             repeated, _ = await self._renders.render(app, tree, seen, render)
-            return place(repeated, owner, namespace, catalog)
+            return _place(app, repeated, catalog)
 
         return await steadied(self._recollection, app, memory.status or app.status, target, desired, again)
 
@@ -215,7 +296,7 @@ class Targets:
         catalog = self._cluster.catalog
         if known.rendered is None or known.catalog_id == id(catalog):
             return known
-        desired = place(known.rendered, owner_of(app), app.destination_namespace, catalog)
+        desired = _place(app, known.rendered, catalog)
         target = Target.of(
             known.commit, known.render, known.rendered, desired, id(catalog), app.destination_namespace
         )
@@ -275,6 +356,19 @@ def _note_rendered(app: Application, memory: Memory, chosen: Chosen, values: tup
     memory.rendered_generation = app.metadata.generation
     memory.rendered_sha = chosen.sha
     memory.rendered_values = values
+
+
+def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:
+    """What a sync is the answer to, in the words of the history."""
+    if done.held and done.held != memory.held:
+        return "rollback"
+    if memory.held and not done.held:
+        return "resume"
+    return "spec" if is_same else memory.trigger
+
+
+def _place(app: Application, rendered: Rendered, catalog: Catalog) -> Desired:
+    return place(rendered, owner_of(app), app.destination_namespace, catalog, app.spec.ignore)
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

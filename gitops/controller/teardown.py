@@ -8,21 +8,24 @@ import orjson
 from gitops.api.application import Application
 from gitops.api.group import CRD_NAME, FINALIZER
 from gitops.api.spec import DeletionPolicy
-from gitops.controller.applications import APPLICATIONS, Registry, owner_of
+from gitops.controller.applications import APPLICATIONS, Registry, is_approved, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
 from gitops.controller.farewell import Farewell
 from gitops.controller.gather import each
+from gitops.controller.handover import HandOver
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.report import Reporter
 from gitops.core.directives import PruneMode
+from gitops.core.handover import HandTo, WaitFor
 from gitops.core.hook_annotations import HookPhase
 from gitops.core.identity import Owner
 from gitops.core.inventory import Absent, Live, Membership, Observed
 from gitops.core.model import ObjectKey
 from gitops.core.order import CONFIRMED_KINDS, stage_of
+from gitops.core.plan import Step, Verb
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.prune import Candidate, PrunePolicy, refusal
 from gitops.core.verdict import judge
@@ -47,6 +50,7 @@ class Teardown:
     members: Members
     reporter: Reporter
     events: Events
+    handover: HandOver
     home: str  # the controller's own namespace
 
     async def step(
@@ -62,20 +66,24 @@ class Teardown:
         done.unreadable = await self.members.ensure(served)
         why = await self._why_orphan(app, client.account)
         deletes = not why and app.spec.deletion_policy is DeletionPolicy.PRUNE
-        left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
+        left = self._left(app, owner)
         if deletes and not await farewell.passed(HookPhase.PRE_DELETE, done):
             done.members = {one.key: one for one in left}
             await self.reporter.report(done, memory)
             return _LOOK_AGAIN
         if why or app.spec.deletion_policy is DeletionPolicy.ORPHAN:
-            done.problems += await self._release(left, client if not why else self.client, owner)
+            done.problems += await self._release(left, client, owner)
+            if why and done.problems and client.account:
+                # The account's rights may have gone before us; to let go of objects ours are good enough.
+                done.problems = await self._release(self._left(app, owner), self.client, owner)
             if why and (done.problems or done.unreadable):
                 # Nothing may wedge a namespace or the removal of our CRD: what can't be released stays.
                 done.problems.clear()
                 done.unreadable = {}
         else:
-            done.problems += await self._prune(left, client, owner)
-        left = [one for one in self.members.of(owner.applyset_id).values() if _is_ours(one, owner)]
+            done.problems += await self._prune(app, left, client, memory, done)
+        left = self._left(app, owner)
+        self.reporter.handed_over(done)
         if why or not (left or done.problems or done.unreadable):
             if deletes and not await farewell.passed(HookPhase.POST_DELETE, done):
                 await self.reporter.report(done, memory)
@@ -90,6 +98,15 @@ class Teardown:
         done.problems += [_stuck(one) for one in left if one.deleting and one.finalizers]
         await self.reporter.report(done, memory)
         return _LOOK_AGAIN
+
+    def _left(self, app: Application, owner: Owner) -> list[Observed]:
+        """What is ours; marks in a namespace where the Application never was are forged."""
+        places = Registry.namespaces_of(app)
+        return [
+            one
+            for one in self.members.of(owner.applyset_id).values()
+            if _is_ours(one, owner) and (not one.key.namespace or one.key.namespace in places)
+        ]
 
     async def _why_orphan(self, app: Application, account: Account | None) -> str:
         """Why members must be left alone although the policy says Prune; empty: they need not."""
@@ -114,24 +131,42 @@ class Teardown:
                 return f"the service account {account.name} is gone"
         return ""
 
-    async def _prune(self, left: Iterable[Observed], client: Client, owner: Owner) -> list[Problem]:
-        """Delete members, dependents first; what must be confirmed is released instead."""
+    async def _prune(
+        self, app: Application, left: Iterable[Observed], client: Client, memory: Memory, done: Pass
+    ) -> list[Problem]:
+        """Delete members, dependents first; hand over what another Application wants.
+
+        What must be confirmed is released instead.
+        """
+        owner = done.owner
         policy = PrunePolicy(PruneMode.ENABLED, approved=True)
+        going = [one for one in left if one.deleting]
+        left = [one for one in left if not one.deleting]
+        answers = await self.handover.ask(app, memory, [one.key for one in left], "deletion")
+        approved = is_approved(app, _attempted(app))
         stages: dict[int, list[Observed]] = {}
         released: list[Observed] = []
-        left = list(left)
+        handed: list[Step] = []
+        waiting: list[Problem] = []
         for one in left:
-            if _is_kept(one, owner, policy):
+            said = answers.get(one.key)
+            if isinstance(said, HandTo) and refusal(Candidate(one, owner, ()), policy) is None:
+                handed.append(Step(Verb.HAND_OVER, one.key, "", uid=one.uid, heir=said.heir))
+            elif _is_kept(one, owner, policy):
                 released.append(one)
-            elif not one.deleting:
+            elif isinstance(said, WaitFor) and (said.passing or not approved):
+                waiting.append(said.problem)
+            else:
+                going.append(one)
                 stages.setdefault(stage_of(one.key.group_kind), []).append(one)
-        going = [one for one in left if one not in released]
+        outcomes = await self.handover.hand_over_all(handed, client, done)
+        problems = [one.problem for one in outcomes if one.problem] + waiting
+        problems += await self._release(released, client, owner)
         turn = first_to_go(going)
-        problems = await self._release(released, client, owner)
         for stage in sorted(stages, reverse=True):
             due = [one for one in stages[stage] if one.key in turn]
-            answers = await each(due, lambda one: self._delete(one, client, owner, policy))
-            problems += [problem for problem in answers if problem]
+            answered = await each(due, lambda one: self._delete(one, client, owner, policy))
+            problems += [problem for problem in answered if problem]
         return problems
 
     async def _delete(
@@ -208,6 +243,11 @@ class Teardown:
             return _SOON
         log.warning("finalizer not removed", status=reply.status, error=reply.failure.get("message"))
         return _LOOK_AGAIN
+
+
+def _attempted(app: Application) -> str:
+    revision = app.status.revision
+    return (revision.attempted or "") if revision else ""
 
 
 def _is_ours(seen: Observed, owner: Owner) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from gitops.api.group import APPLYSET_PART_OF_LABEL
 from gitops.core.identity import Owner, application_of, applyset_id
 from gitops.core.inventory import Live
+from gitops.core.managers import RIVALS, is_by_hand
 from gitops.core.problem import Blame, Problem, Reason
 
 
@@ -48,9 +49,6 @@ class Adopt:
 
 Verdict: TypeAlias = Adopt | Problem
 
-# Managers that stand for people at a keyboard, or for a tool that has let go.
-_HAND_MANAGERS = ("kubectl", "before-first-apply", "helm", "Helm")
-
 
 def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Parents) -> tuple[str, ...]:
     """The managers whose fields become ours: kubectl's, Helm's, those of Applications that are gone."""
@@ -59,21 +57,19 @@ def taken_managers(live: Live, owner: Owner, policy: AdoptPolicy, parents: Paren
         name = str(entry.get("manager", ""))
         if entry.get("subresource") or name == owner.manager or name in names:
             continue
-        application = application_of(name)
-        dead = application is not None and applyset_id(*application) not in parents.applications
-        by_hand = is_by_hand(name)
-        gitops_tool = policy is AdoptPolicy.ALWAYS and name in _RIVALS
-        if by_hand or dead or gitops_tool:
+        if is_taken(name, policy, parents):
             names.append(name)
     return tuple(names)
 
 
-def is_by_hand(manager: str) -> bool:
-    """Whether a manager stands for somebody at a keyboard, or for a Helm that has let go."""
-    return manager.startswith(_HAND_MANAGERS) and manager not in _RIVALS  # Flux's is a "helm-controller"
+def is_taken(manager: str, policy: AdoptPolicy, parents: Parents) -> bool:
+    """Whether the fields of this manager become ours where it has let go of them, or the policy says so."""
+    application = application_of(manager)
+    dead = application is not None and applyset_id(*application) not in parents.applications
+    return is_by_hand(manager) or dead or (policy is AdoptPolicy.ALWAYS and manager in RIVALS)
 
 
-_RIVALS = frozenset({"argocd-controller", "kustomize-controller", "helm-controller"})
+_ARGO_CD = ("argocd-controller", "argocd-application-controller")
 
 
 def release_of(live: Live) -> HelmRelease | None:
@@ -150,7 +146,7 @@ def _argo_cd(live: Live, _: Owner, __: Parents) -> str | None:
     labels, annotations = _marks(live.metadata)
     tracking = annotations.get("argocd.argoproj.io/tracking-id", "").partition(":")[0]
     name = tracking or labels.get("argocd.argoproj.io/instance", "")
-    if not name and not _written_by(live, "argocd-controller"):
+    if not name and not any(_written_by(live, manager) for manager in _ARGO_CD):
         return None
     return f"Argo CD's Application {name}" if name else "Argo CD"
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitops.core.dependencies import holds_back
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.problem import Blame, Problem, Reason
 
@@ -22,6 +23,7 @@ class Findings:
     suspended: bool = False
     deleting: bool = False
     revision: str = ""  # short, for messages
+    held: str = ""  # in words; empty when the Application follows its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,18 @@ class Judgement:
 
 
 # Kept against expectation, but as asked: said, without making anything unready.
-NOTICES = frozenset({Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED, Reason.UNSTABLE_RENDER})
+NOTICES = frozenset(
+    {
+        Reason.PRUNE_UNCONFIRMED,
+        Reason.PRUNE_BLOCKED,
+        Reason.PRUNE_WAITING,
+        Reason.RETAINED_BY,
+        Reason.UNSTABLE_RENDER,
+    }
+)
+
+# Nothing failed, but the cluster isn't as Git says, and stays so until somebody decides.
+STANDING = frozenset({Reason.DRIFTED, Reason.APPROVAL_REQUIRED})
 
 # These may pass without anybody doing anything; all others wait for somebody.
 _PASSING = frozenset(
@@ -48,18 +61,24 @@ _PASSING = frozenset(
         Reason.NAMESPACE_TERMINATING,
         Reason.RENDERER_UNAVAILABLE,
         Reason.REPOSITORY_UNREACHABLE,
+        Reason.DEPENDENCY_NOT_READY,
     }
 )
 
 
 def failures(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems that keep an Application from being synced."""
-    return [problem for problem in problems if problem.reason not in NOTICES]
+    """The problems that need a repair, or another try."""
+    return [one for one in problems if one.reason not in NOTICES and one.reason not in STANDING]
 
 
 def obstacles(problems: Sequence[Problem]) -> list[Problem]:
     """The failures that keep a revision from being applied: all but fights, whose fields were applied."""
     return [problem for problem in failures(problems) if problem.reason is not Reason.FIGHTING]
+
+
+def current(problems: Sequence[Problem]) -> list[Problem]:
+    """The problems of what is worked on now: a newer revision that waits for others is none of them."""
+    return [problem for problem in problems if not holds_back(problem)]
 
 
 def is_passing(problem: Problem) -> bool:
@@ -90,6 +109,9 @@ def _synced(findings: Findings) -> Judgement:
     failed = failures(findings.problems)
     if failed:
         return Judgement("Synced", "False", failed[0].reason, _summary(failed))
+    standing = [problem for problem in findings.problems if problem.reason in STANDING]
+    if standing and not findings.deleting:
+        return Judgement("Synced", "False", standing[0].reason, _summary(standing))
     if findings.deleting:
         return Judgement("Synced", "False", Reason.DELETING, findings.waits_for or "is being deleted")
     if not findings.settled:
@@ -118,6 +140,8 @@ def _ready(findings: Findings, synced: Judgement, healthy: Judgement) -> Judgeme
     if healthy.status != "True":
         reason = Reason.PROGRESS_DEADLINE_EXCEEDED if findings.deadline_exceeded else healthy.reason
         return Judgement("Ready", "False", reason, healthy.message)
+    if findings.held:
+        return Judgement("Ready", "True", Reason.HELD, findings.held)
     return Judgement("Ready", "True", Reason.SUCCEEDED, synced.message)
 
 
@@ -139,9 +163,12 @@ def is_stalled(findings: Findings) -> bool:
 def _reconciling(findings: Findings) -> Judgement | None:
     failed = failures(findings.problems)
     if failed:
-        return Judgement("Reconciling", "True", failed[0].reason, f"is tried again: {_summary(failed)}")
+        again = "" if holds_back(failed[0]) else "is tried again: "
+        return Judgement("Reconciling", "True", failed[0].reason, f"{again}{_summary(failed)}")
     if findings.deleting:
         return Judgement("Reconciling", "True", Reason.DELETING, findings.waits_for or "is being deleted")
+    if any(problem.reason in STANDING for problem in findings.problems):
+        return None
     if not findings.settled or findings.waits_for:
         return Judgement("Reconciling", "True", Reason.PROGRESSING, findings.waits_for or "is being applied")
     if findings.health.state is HealthState.PROGRESSING:

@@ -3,21 +3,24 @@
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import orjson
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.api.spec import Ignore
 from gitops.core.directives import PLAIN, ApplyMode, Directives, read
 from gitops.core.hooks import WantedHook
 from gitops.core.identity import Owner, digest
+from gitops.core.ignore import REPLICAS, Ignored, Rules, autoscaled, omit, without
 from gitops.core.model import GroupKind, Manifest, ObjectKey, Rendered
 from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.resources import Catalog, Resource
+from gitops.core.rollout import is_config, with_checksums
 from gitops.core.waves import PLAIN_ORDER, Order, order_of
 
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -27,7 +30,8 @@ _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 class Desired:
     """What a render wants of one cluster. `problems` are objects that have no place in it.
 
-    `left_alone` are neither applied nor pruned; `contents` is a digest over all that is wanted.
+    `left_alone` are neither applied nor pruned; `contents` is a digest over all that is wanted;
+    `notes` say what is done otherwise than the repository reads.
     """
 
     wanted: Mapping[ObjectKey, Wanted]
@@ -37,19 +41,24 @@ class Desired:
     left_alone: frozenset[ObjectKey] = frozenset()
     contents: str = ""
     order: Order = PLAIN_ORDER
+    notes: tuple[str, ...] = ()
 
     @property
     def waits_for_definitions(self) -> bool:
         return any(one.unserved for one in self.wanted.values())
 
 
-def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) -> Desired:
+def place(
+    rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog, ignore: Iterable[Ignore] = ()
+) -> Desired:
     """Give each manifest its key, with `namespace` where a namespaced object has none.
 
     Duplicates that only show now (one manifest names the namespace, its twin relies on the
     default) are refused, both places named.
     """
     coming = dict(_definitions(rendered.manifests))
+    rules = Rules(ignore, autoscaled(rendered.manifests, namespace))
+    notes: list[str] = []
     wanted: dict[ObjectKey, Wanted] = {}
     manifests: dict[ObjectKey, Manifest] = {}
     problems: list[Problem] = []
@@ -77,18 +86,65 @@ def place(rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog) ->
         if directives.apply is ApplyMode.IGNORE:
             alone.add(key)
             continue
-        content = owner.content_of(manifest.body)
         manifests[key] = manifest
         if directives.hook:
-            hooks.append(_hook(key, manifest, content, directives))
+            hooks.append(_hook(key, manifest, owner.content_of(manifest.body), directives))
             continue
+        ignored = rules.of(key)
         wanted[key] = Wanted(
-            key, manifest.api_version, content, manifest.origin, directives, unserved=resource is None
+            key,
+            manifest.api_version,
+            owner.content_of(_counted(manifest, ignored)),
+            manifest.origin,
+            directives,
+            resource is None,
+            ignored,
         )
+        if ignored.scaler and (note := _note(key, manifest, ignored)):
+            notes.append(note)
+    _add_checksums(wanted, manifests, owner)
     contents = _contents(wanted.values(), hooks)
     order = order_of(wanted, hooks)
     problems += order.blocked.values()
-    return Desired(wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order)
+    return Desired(
+        wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order, tuple(notes)
+    )
+
+
+def _counted(manifest: Manifest, ignored: Ignored) -> bytes:
+    """The part of a manifest whose change is a change: a path that is left to others is none."""
+    if not ignored:
+        return manifest.body
+    body = without(manifest, ignored.paths).body if ignored.paths else manifest.body
+    # When a manager's fields are ours again, they have to be sent again.
+    return body + b"".join(b"\0" + name.encode() for name in ignored.managers)
+
+
+def _note(key: ObjectKey, manifest: Manifest, ignored: Ignored) -> str:
+    body = orjson.loads(manifest.body)
+    if omit(body, REPLICAS) is body:
+        return ""
+    return (
+        f"{key}: its replicas are left to {ignored.scaler}; spec.replicas in {manifest.origin} counts only "
+        "when it is created"
+    )
+
+
+def _add_checksums(
+    wanted: dict[ObjectKey, Wanted], manifests: dict[ObjectKey, Manifest], owner: Owner
+) -> None:
+    """Let workloads that ask for it carry the checksum of their configuration, as if Git had it."""
+    asking = {key: manifests[key] for key, one in wanted.items() if one.directives.rollout}
+    if not asking:
+        return
+    configs = {
+        key: manifests[key]
+        for key in filter(is_config, manifests)
+        if key not in wanted or wanted[key].directives.apply is ApplyMode.ALWAYS
+    }
+    for key, changed in with_checksums(asking, configs, owner):
+        manifests[key] = changed
+        wanted[key] = replace(wanted[key], content=owner.content_of(_counted(changed, wanted[key].ignored)))
 
 
 def _directives(manifest: Manifest) -> Directives:

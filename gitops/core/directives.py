@@ -17,6 +17,7 @@ from gitops.api.group import (
     GROUP,
     IGNORE_HEALTH_ANNOTATION,
     PRUNE_ANNOTATION,
+    ROLLOUT_ANNOTATION,
     WAVE_ANNOTATION,
 )
 from gitops.core.hook_annotations import DirectiveError, Hook, read_hook
@@ -49,6 +50,7 @@ class Directives:
     apply: ApplyMode = ApplyMode.ALWAYS
     force: bool = False  # may be deleted and created anew when a field is immutable
     ignore_health: bool = False
+    rollout: bool = False  # its Pods are restarted when their configuration changes
     depends_on: tuple[ObjectKey, ...] = ()
     hook: Hook | None = None
     skip: bool = False  # never applied
@@ -184,12 +186,17 @@ def _our_ignore_health(found: Directives, value: str, _: list[str]) -> Directive
     return replace(found, ignore_health=_flag(IGNORE_HEALTH_ANNOTATION, value, ("true", "false")))
 
 
+def _our_rollout(found: Directives, value: str, _: list[str]) -> Directives:
+    return replace(found, rollout=_flag(ROLLOUT_ANNOTATION, value, ("true", "false")))
+
+
 _OURS: dict[str, _Reader] = {
     WAVE_ANNOTATION: _our_wave,
     PRUNE_ANNOTATION: _our_prune,
     APPLY_ANNOTATION: _our_apply,
     FORCE_ANNOTATION: _our_force,
     IGNORE_HEALTH_ANNOTATION: _our_ignore_health,
+    ROLLOUT_ANNOTATION: _our_rollout,
 }
 
 

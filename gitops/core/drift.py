@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from gitops.core.adoption import is_by_hand
 from gitops.core.diff import Change, Segment, differences, without_noise
 from gitops.core.fields import Entry, Path, apply_entry, paths
+from gitops.core.managers import is_by_hand
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Drift
 from gitops.core.problem import Problem

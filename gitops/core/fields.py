@@ -74,6 +74,21 @@ def covers(fields: Mapping[str, Any], path: Path) -> bool:
     return True
 
 
+def without_traces(entries: Iterable[Entry], manager: str) -> list[dict[str, Any]] | None:
+    """The entries without those that patches under an Application's name left; None when there are none.
+
+    A JSON patch that moves an object to another Application is recorded as an update of its label
+    and annotation, and would own them for ever.
+    """
+    before = list(entries)
+    kept = [
+        dict(entry)
+        for entry in before
+        if entry.get("manager") != manager or _is_apply(entry) or entry.get("subresource")
+    ]
+    return kept if len(kept) < len(before) else None
+
+
 def merge_managers(
     entries: Sequence[Entry], taken: Iterable[str], manager: str, api_version: str
 ) -> list[dict[str, Any]] | None:

@@ -7,10 +7,12 @@ from sys import intern
 from typing import Any, TypeAlias
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
+from gitops.core.coowned import sharers
 from gitops.core.directives import PLAIN, Directives, of_live
 from gitops.core.fields import Entry, apply_entry, our_entries, ownership_digest
 from gitops.core.health import HEALTHY, Health
 from gitops.core.identity import Owner, application_of, applyset_id, identity
+from gitops.core.managers import scaler_of
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Problem
 
@@ -41,7 +43,9 @@ class Observed:
     owners: tuple[str, ...] = ()  # uids of ownerReferences
     directives: Directives = PLAIN  # of its annotations
     health: Health = HEALTHY
+    scaler: str = ""  # the manager that scales it without being a person
     genuine: bool = False  # the identity is right for the Application that `manager` names
+    shared: tuple[str, ...] = ()  # managers that own paths of ours too
 
     def membership(self, owner: Owner) -> Membership:
         """Labels get copied, managedFields too; the identity can't be."""
@@ -65,7 +69,8 @@ def observe(
     annotations = metadata.get("annotations") or {}
     mark, _, content = annotations.get(APPLIED_ANNOTATION, "").partition(".")
     part_of = intern((metadata.get("labels") or {}).get(APPLYSET_PART_OF_LABEL, ""))
-    entry = _own_entry(metadata.get("managedFields") or (), part_of)
+    entries = metadata.get("managedFields") or ()
+    entry = _own_entry(entries, part_of)
     manager = intern(str(entry.get("manager", ""))) if entry else ""
     application = application_of(manager)
     key = key or ObjectKey(kind.group, kind.kind, intern(metadata.get("namespace", "")), metadata["name"])
@@ -85,7 +90,9 @@ def observe(
         owners=tuple(ref["uid"] for ref in metadata.get("ownerReferences") or ()),
         directives=of_live(annotations),
         health=health,
+        scaler=intern(next(filter(None, map(scaler_of, entries)), "")),
         genuine=application is not None and mark == identity(*application, key),
+        shared=sharers(metadata.get("managedFields") or (), entry),
     )
 
 

@@ -1,13 +1,15 @@
 """The plan: what a sync does to each object, in which order, and why. Pure and level-triggered."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gitops.api.group import APPROVE_ANNOTATION
-from gitops.core.adoption import Adopt, AdoptPolicy, Parents, judge, taken_managers
+from gitops.core.adoption import Adopt, AdoptPolicy, Parents, is_taken, judge, taken_managers
 from gitops.core.directives import PLAIN, ApplyMode, Directives
-from gitops.core.identity import Owner, digest
+from gitops.core.handover import Answer, HandTo
+from gitops.core.identity import Owner
+from gitops.core.ignore import NOTHING, Ignored
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
 from gitops.core.model import ObjectKey
 from gitops.core.order import stage_of
@@ -23,7 +25,9 @@ class Verb(StrEnum):
     HEAL = "heal"
     ADOPT = "adopt"
     REPAIR = "repair"
+    REPLACE = "replace"  # deleted and created anew
     DELETE = "delete"
+    HAND_OVER = "hand-over"
     KEEP = "keep"
     REFUSE = "refuse"
 
@@ -38,6 +42,7 @@ class Wanted:
     origin: str
     directives: Directives = PLAIN
     unserved: bool = False  # its kind comes with this very render
+    ignored: Ignored = NOTHING  # what of it is left to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Drift:
         str, ...
     ] = ()  # managers whose fields must become ours first: beside theirs ours are invalid
     problem: Problem | None = None
+    scaler: str = ""  # who scales it, where the repository doesn't say so
+    version: str = ""  # resourceVersion that it speaks of
 
     @property
     def acts(self) -> bool:
@@ -69,6 +76,7 @@ class Policy:
 
     adopt: AdoptPolicy = AdoptPolicy.UNOWNED
     prune: PrunePolicy = field(default_factory=PrunePolicy)
+    report: bool = False  # drift is reported, not healed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,8 @@ class Situation:
     """All that planning looks at. `baseline` holds the ownership digests known to be in sync.
 
     `desired` are all objects that the revision wants, also those whose turn to be applied has not come
-    and those that are to be left alone; empty when they are the wanted ones.
+    and those that are to be left alone; empty when they are the wanted ones. `deployed`: exactly this was
+    once applied as a whole, so that whatever differs now is somebody's doing.
     """
 
     owner: Owner
@@ -90,6 +99,9 @@ class Situation:
     suspects: frozenset[ObjectKey] = frozenset()  # in sync by their digest, but to be dry-run all the same
     desired: Collection[ObjectKey] = ()
     present: Collection[ObjectKey] = ()  # there without being ours, which is all that IfNotPresent asks
+    namespaces: frozenset[str] | None = None  # in which members can be; None: anywhere
+    answers: Mapping[ObjectKey, Answer] = field(default_factory=dict)  # of other Applications, `to_ask`
+    deployed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,10 @@ class Step:
     uid: str = ""
     resource_version: str = ""
     take: tuple[str, ...] = ()  # managers whose fields become ours before the first apply
+    shared: tuple[str, ...] = ()  # managers that own paths of ours, which an apply alone would leave
+    partial: bool = False  # others may decide about some of its fields: those are not to be sent
     problem: Problem | None = None
+    heir: Owner | None = None  # who gets the object, of a hand-over
 
     @property
     def acts(self) -> bool:
@@ -123,12 +138,6 @@ class Plan:
     @property
     def acts(self) -> bool:
         return any(step.acts for step in (*self.steps, *self.prunes))
-
-    @property
-    def digest(self) -> str:
-        """What an approval refers to: verb, key and content of each step, no resourceVersions."""
-        lines = (f"{s.verb} {s.key} {s.content}" for s in (*self.steps, *self.prunes) if s.acts)
-        return digest(*(line.encode() for line in lines))
 
     def stages(self) -> Iterator[tuple[Step, ...]]:
         """The acting steps, grouped: a group starts when the one before has been answered."""
@@ -178,9 +187,35 @@ def to_dry_run(situation: Situation) -> list[ObjectKey]:
 def plan(situation: Situation) -> Plan:
     """Decide what to do about every object, from what is true now and nothing else."""
     steps = [step for wanted in situation.wanted.values() if (step := _step_for(situation, wanted))]
+    if situation.policy.report:
+        steps = [_reported(situation, step) if _is_healing(situation, step) else step for step in steps]
     steps.sort(key=lambda step: (step.wave, step.stage, step.key))
     prunes, problems = _prunes(situation)
     return Plan(tuple(steps), prunes, (*situation.unplannable, *problems))
+
+
+def _is_healing(situation: Situation, step: Step) -> bool:
+    """Whether a step would change what somebody else has changed, besides deploying something."""
+    if step.verb is Verb.HEAL:
+        return bool(situation.drifts[step.key].paths)  # to win back ownership alone changes nothing
+    return step.acts and situation.deployed
+
+
+def _reported(situation: Situation, step: Step) -> Step:
+    what = step.why
+    if step.verb is Verb.CREATE:
+        what = "somebody deleted it"
+    elif drift := situation.drifts.get(step.key):
+        when = f" at {drift.at}" if drift.at else ""
+        what = f"{', '.join(drift.paths)}, changed by {drift.author}{when}"
+    problem = Problem(
+        Reason.DRIFTED,
+        f"has drifted: {what}",
+        Blame.CLUSTER,
+        advice="sync.heal is Report: undo it, put it into Git, or set sync.heal to Automatic",
+        key=step.key,
+    )
+    return replace(step, verb=Verb.KEEP, why=problem.message, problem=problem)
 
 
 def _member(situation: Situation, key: ObjectKey) -> Observed | None:
@@ -234,6 +269,7 @@ def _step(wanted: Wanted, verb: Verb, why: str, seen: Observed | None = None, **
         wanted.content,
         seen.uid if seen else "",
         seen.resource_version if seen else "",
+        partial=bool(wanted.ignored or (seen and seen.scaler)),
         **more,  # type: ignore[arg-type]
     )
 
@@ -251,16 +287,21 @@ def _step_for_member(situation: Situation, wanted: Wanted, seen: Observed) -> St
         )
         return _step(wanted, Verb.REFUSE, problem.message, seen, problem=problem)
     if seen.content != wanted.content:
-        return _step(wanted, Verb.UPDATE, "differs from the revision", seen)
+        adopt, parents = situation.policy.adopt, situation.parents
+        take = tuple(name for name in seen.shared if is_taken(name, adopt, parents))
+        return _step(wanted, Verb.UPDATE, "differs from the revision", seen, take=take, shared=seen.shared)
     drift = situation.drifts.get(wanted.key) if situation.drifts else None
     if drift is None:
         return None
+    if drift.problem and drift.problem.reason is Reason.IMMUTABLE_FIELD and wanted.directives.force:
+        return _step(wanted, Verb.UPDATE, "has a field that can't be changed back", seen)
     if drift.problem:
         return _step(wanted, Verb.REFUSE, drift.problem.message, seen, problem=drift.problem)
     if not drift.acts:
         return None
     what = ", ".join(drift.paths) if drift.paths else "values are back, the ownership is not"
-    return _step(wanted, Verb.HEAL, f"drifted: {what} (by {drift.author})", seen, take=drift.takes)
+    step = _step(wanted, Verb.HEAL, f"drifted: {what} (by {drift.author})", seen, take=drift.takes)
+    return replace(step, resource_version=drift.version or step.resource_version)
 
 
 def _step_for_stranger(situation: Situation, wanted: Wanted, live: Live) -> Step:
@@ -285,7 +326,10 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     leaving = [
         seen
         for key, seen in members.items()
-        if key not in wanted and (key.group, key.kind, key.name) not in names and not seen.deleting
+        if key not in wanted
+        and (key.group, key.kind, key.name) not in names
+        and not seen.deleting
+        and can_be_ours(situation, key)
     ]
     if not leaving and (wanted or unplaced):
         return (), ()
@@ -293,12 +337,20 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     looks = situation.inventory.looks
     desired_uids.update(look.observed.uid for key in wanted if isinstance(look := looks.get(key), Live))
     steps = [
-        _prune_step(Candidate(seen, situation.owner, desired_uids), situation.policy.prune)
+        _prune_step(
+            Candidate(seen, situation.owner, desired_uids),
+            situation.policy.prune,
+            situation.answers.get(seen.key),
+        )
         for seen in leaving
     ]
     steps.sort(key=lambda step: (-step.wave, -step.stage, step.key))
-    deletions = sum(step.acts for step in steps)
-    ours = [key for key, seen in members.items() if seen.membership(situation.owner) is Membership.MEMBER]
+    deletions = sum(step.verb is Verb.DELETE for step in steps)
+    ours = [
+        key
+        for key, seen in members.items()
+        if seen.membership(situation.owner) is Membership.MEMBER and can_be_ours(situation, key)
+    ]
     desired = {*wanted, *unplaced}
     whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
     if whole:
@@ -315,10 +367,39 @@ def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]
     return tuple(steps), (whole,) if whole else ()
 
 
-def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
+def can_be_ours(situation: Situation, key: ObjectKey) -> bool:
+    """Whoever may write in a namespace can forge all marks of a member there; elsewhere they don't count."""
+    return situation.namespaces is None or not key.namespace or key.namespace in situation.namespaces
+
+
+def to_ask(decided: Plan) -> list[ObjectKey]:
+    """What would leave the Application, now or once it is confirmed: others may want it."""
+    return [
+        step.key
+        for step in decided.prunes
+        if step.acts or (step.problem and step.problem.reason is Reason.PRUNE_UNCONFIRMED) or step.uid
+    ]
+
+
+def _prune_step(candidate: Candidate, policy: PrunePolicy, answer: Answer | None) -> Step:
     seen = candidate.observed
     stage = stage_of(seen.key.group_kind)
     found = refusal(candidate, policy)
+    unconfirmed = found is not None and found.problem.reason is Reason.PRUNE_UNCONFIRMED
+    if isinstance(answer, HandTo) and (not found or unconfirmed):
+        return Step(
+            Verb.HAND_OVER,
+            seen.key,
+            f"left Git; the Application {answer.heir} has it now",
+            stage=stage,
+            uid=seen.uid,
+            resource_version=seen.resource_version,
+            heir=answer.heir,
+        )
+    if answer and not isinstance(answer, HandTo) and not found and (answer.passing or not policy.approved):
+        return Step(
+            Verb.KEEP, seen.key, answer.problem.message, stage=stage, uid=seen.uid, problem=answer.problem
+        )
     if found:
         problem = None if found.silent else found.problem
         return Step(Verb.KEEP, seen.key, found.problem.message, stage=stage, problem=problem)
@@ -334,7 +415,7 @@ def _prune_step(candidate: Candidate, policy: PrunePolicy) -> Step:
 
 
 def _kept(step: Step, why: Problem) -> Step:
-    return Step(Verb.KEEP, step.key, f"left Git; kept: {why.message}", stage=step.stage)
+    return Step(Verb.KEEP, step.key, f"left Git; kept: {why.message}", stage=step.stage, uid=step.uid)
 
 
 def problems_of(plan_: Plan) -> Iterator[Problem]:

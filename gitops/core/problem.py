@@ -56,7 +56,10 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     FORBIDDEN = "Forbidden"
     FIELD_CONFLICT = "FieldConflict"
+    RETAINED_BY = "RetainedBy"
     FIGHTING = "Fighting"
+    IGNORE_IMPOSSIBLE = "IgnoreImpossible"
+    DRIFTED = "Drifted"
     OWNED_BY_ANOTHER = "OwnedByAnother"
     NOT_ADOPTED = "NotAdopted"
     UNREADABLE = "Unreadable"
@@ -67,10 +70,17 @@ class Reason(StrEnum):
     DEPENDENCY_NOT_FOUND = "DependencyNotFound"
     HOOK_FAILED = "HookFailed"
     SERVICE_ACCOUNT_REQUIRED = "ServiceAccountRequired"
+    # depending on other Applications
+    DEPENDENCY_NOT_READY = "DependencyNotReady"
+    INVALID_EXPRESSION = "InvalidExpression"
+    DEPENDENCY_NOT_ALLOWED = "DependencyNotAllowed"
+    INVALID_HEALTH_RULES = "InvalidHealthRules"
+    APPROVAL_REQUIRED = "ApprovalRequired"
     # pruning
     PRUNE_REFUSED = "PruneRefused"
     PRUNE_UNCONFIRMED = "PruneUnconfirmed"
     PRUNE_BLOCKED = "PruneBlocked"
+    PRUNE_WAITING = "PruneWaiting"
     # states
     SUCCEEDED = "Succeeded"
     SYNCED = "Synced"
@@ -78,6 +88,7 @@ class Reason(StrEnum):
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     DEGRADED = "Degraded"
     SUSPENDED = "Suspended"
+    HELD = "Held"
     DELETING = "Deleting"
     INTERNAL_ERROR = "InternalError"
 

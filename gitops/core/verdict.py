@@ -161,7 +161,8 @@ _CASES: tuple[_Case, ...] = (
         Turn.STALLED,
         Reason.IMMUTABLE_FIELD,
         Blame.REPOSITORY,
-        "set the field back, or delete the object so that it is created anew",
+        "set the field back, or annotate the object in Git with gitops.dev/force: Enabled, so that it is "
+        "deleted and created anew",
     ),
     _case(
         (405, 415),
@@ -184,6 +185,18 @@ _OTHERWISE = _case((), "", Turn.LATER, Reason.API_UNAVAILABLE, Blame.CLUSTER, "i
 
 
 _LONGEST = 1000
+_IMMUTABLE = next(one.pattern for one in _CASES if one.reason is Reason.IMMUTABLE_FIELD)
+
+
+def only_immutable(status: int, failure: Mapping[str, Any], key: ObjectKey) -> bool:
+    """Whether a request was refused because fields are immutable, and for nothing else.
+
+    If something else is wrong as well, the object could be deleted, but not be created again.
+    """
+    if judge(status, failure, key).problem.reason is not Reason.IMMUTABLE_FIELD:
+        return False
+    causes = (failure.get("details") or {}).get("causes") or ()
+    return all(_IMMUTABLE.search(str(cause.get("message"))) for cause in causes)
 
 
 def judge(status: int, failure: Mapping[str, Any], key: ObjectKey, origin: str = "") -> Verdict:

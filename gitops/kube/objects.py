@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gitops.core.health import assess, needs_body
+from gitops.core.health import assess, counted, needs_body
 from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable, observe
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
@@ -16,8 +16,12 @@ from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST,
 
 def remember(obj: Mapping[str, Any], kind: GroupKind, key: ObjectKey | None = None) -> Observed:
     """What is kept of a live object, its health included; `key` as in `observe`."""
-    health = assess({**obj, "kind": kind.kind, "apiVersion": _api_version(obj, kind)})
-    return observe(obj, kind, health, key)
+    return observe(obj, kind, counted(typed(obj, kind)), key)
+
+
+def typed(obj: Mapping[str, Any], kind: GroupKind) -> dict[str, Any]:
+    """The object with its own type, whatever the request that it answers."""
+    return {**obj, "kind": kind.kind, "apiVersion": _api_version(obj, kind)}
 
 
 def _api_version(obj: Mapping[str, Any], kind: GroupKind) -> str:

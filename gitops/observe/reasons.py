@@ -197,10 +197,26 @@ _APPLYING = {
         "Remove the field from Git, or from the manager that is named.",
         Blame.CLUSTER,
     ),
+    Reason.RETAINED_BY: Explanation(
+        "A field left Git, but another manager owns it too, so that it stays in the cluster.",
+        "Remove it with the tool that is named, or from the object by hand if nobody needs it.",
+        Blame.CLUSTER,
+    ),
     Reason.FIGHTING: Explanation(
         "Somebody changes a field again each time it is healed. The object is healed less and less often; "
         "everything else goes on. It ends by itself when the other one stops.",
         "Remove the field from Git, or keep the manager that is named from writing it.",
+        Blame.CLUSTER,
+    ),
+    Reason.IGNORE_IMPOSSIBLE: Explanation(
+        "A rule of spec.ignore names a part of a list or map that has one owner as a whole. The object is "
+        "neither updated nor healed.",
+        "Name the whole list or map in the rule, as the message says.",
+        Blame.SPEC,
+    ),
+    Reason.DRIFTED: Explanation(
+        "Somebody changed or deleted a managed object, and spec.sync.heal is Report, so it stays as it is.",
+        "Undo the change, put it into Git, or set spec.sync.heal to Automatic.",
         Blame.CLUSTER,
     ),
     Reason.OWNED_BY_ANOTHER: Explanation(
@@ -238,17 +254,45 @@ _APPLYING = {
         "Remove one of the dependencies.",
     ),
     Reason.DEPENDENCY_NOT_FOUND: Explanation(
-        "Something that is depended on isn't there.",
-        "Add it, or correct the dependency.",
+        "Something that is depended on isn't there: an object, or an Application of spec.dependsOn.",
+        "Add it, or correct the dependency; it goes on by itself then.",
     ),
     Reason.HOOK_FAILED: Explanation(
         "A hook failed, so the sync doesn't go on; container, reason and exit code are said where known.",
         "Look at the hook's logs; correct it, or annotate the Application with a new gitops.dev/reconcile-at "
         "to run it again.",
     ),
+    Reason.APPROVAL_REQUIRED: Explanation(
+        "spec.sync.deploy is Manual, and the newest revision is not approved. What was deployed before is "
+        "kept up meanwhile.",
+        "Look at `gitops diff`, then annotate the Application with gitops.dev/approve: <the plan's digest>.",
+        Blame.SPEC,
+    ),
     Reason.SERVICE_ACCOUNT_REQUIRED: Explanation(
         "Outside the controller's namespace an Application must name the account as which it acts.",
         "Set spec.serviceAccountName to a ServiceAccount of the Application's namespace.",
+        Blame.SPEC,
+    ),
+    Reason.INVALID_HEALTH_RULES: Explanation(
+        "A rule of spec.health can't be used: its form is wrong, or an expression. The built-in rules count.",
+        "Correct what is named; try it with `gitops health FILE --rules RULES`.",
+        Blame.SPEC,
+    ),
+}
+_DEPENDING = {
+    Reason.DEPENDENCY_NOT_READY: Explanation(
+        "A new revision waits until an Application of spec.dependsOn is Ready, at the same commit if both "
+        "follow the same revision of a repository. What is applied goes on being healed.",
+        "Look at the Application that is named; its own message is quoted.",
+    ),
+    Reason.INVALID_EXPRESSION: Explanation(
+        "A CEL expression of spec.dependsOn is not valid, or costs more than is allowed.",
+        "Correct the expression that is named; it reads metadata, spec, status, conditions and object.",
+        Blame.SPEC,
+    ),
+    Reason.DEPENDENCY_NOT_ALLOWED: Explanation(
+        "spec.dependsOn names an Application of another namespace.",
+        "Depend on Applications of the same namespace; only those of the controller's may depend on any.",
         Blame.SPEC,
     ),
 }
@@ -267,6 +311,11 @@ _PRUNING = {
         "An object can't be deleted now: a finalizer holds it, or another owner does.",
         "Look at the finalizer or owner that is named; remove a finalizer only if its controller is gone.",
         Blame.CLUSTER,
+    ),
+    Reason.PRUNE_WAITING: Explanation(
+        "An object left Git, but another Application, which is named, may want it and can't be asked now.",
+        "Mend the Application that is named; to delete the object all the same, approve the revision.",
+        Blame.SPEC,
     ),
 }
 _STATES = {
@@ -289,6 +338,10 @@ _STATES = {
         "Syncing is switched off by spec.suspend, or an object is paused by its own spec.",
         "Set spec.suspend to false to go on.",
     ),
+    Reason.HELD: Explanation(
+        "The Application is held at one commit by the annotation gitops.dev/hold, whatever its branch does.",
+        "Nothing, or `gitops resume` to follow the branch again.",
+    ),
     Reason.DELETING: Explanation(
         "The Application is being deleted; its objects are deleted or released first.",
         "Wait; what holds it up is named.",
@@ -304,6 +357,7 @@ SECTIONS: dict[str, dict[Reason, Explanation]] = {
     "Sources": _SOURCES,
     "Rendering": _RENDERING,
     "Planning and applying": _APPLYING,
+    "Applications that depend on others": _DEPENDING,
     "Pruning": _PRUNING,
     "States": _STATES,
 }

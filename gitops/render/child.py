@@ -13,6 +13,7 @@ from gitops import __version__
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.render.confine import confine
 from gitops.render.errors import problems_of
+from gitops.render.health import HealthRequest, answer
 from gitops.render.limits import Limits, check_input, exceeded
 from gitops.render.outcome import Done, NeedPaths
 from gitops.render.protocol import (
@@ -20,6 +21,7 @@ from gitops.render.protocol import (
     Prefix,
     RenderRequest,
     decode_request,
+    encode_answer,
     encode_done,
     encode_need,
     encode_problems,
@@ -85,6 +87,8 @@ def _reply(connection: socket.socket, prefix: Prefix, binaries: Binaries, folder
         request = decode_request(header, _receive(connection, prefix.body))
         if request is None:
             return encode_version(_version(binaries, folder))
+        if isinstance(request, HealthRequest):
+            return encode_answer(answer(request))
         limit_file_size(max(request.limits.input_bytes, request.limits.output_bytes))
         return encode_done(_checked_render(request, binaries, folder))
     except NeedPaths as need:

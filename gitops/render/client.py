@@ -1,17 +1,23 @@
 """The controller's side of the renderer: one Unix-socket connection for each render."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+from gitops.core.health.custom import CustomRule
 from gitops.core.problem import GitopsError
 from gitops.render.errors import unavailable
+from gitops.render.health import HEALTH_LIMITS, Faults, HealthRequest, Verdicts
 from gitops.render.limits import MEBIBYTE
 from gitops.render.outcome import Done, NeedPaths
 from gitops.render.protocol import (
     PREFIX,
+    Judged,
     RenderRequest,
+    Reply,
     decode_prefix,
     decode_reply,
+    encode_health_request,
     encode_request,
     encode_version_request,
 )
@@ -47,7 +53,32 @@ class RendererClient:
             seconds=request.limits.seconds + _QUEUE_SECONDS,
             longest=request.limits.output_bytes + _METADATA_BYTES,
         )
-        if isinstance(reply, str):
+        if isinstance(reply, str | Judged):
+            raise unavailable("the renderer answered another question")
+        return reply
+
+    async def health(self, rule: CustomRule, objects: Sequence[bytes]) -> Verdicts:
+        """The health of each object (as JSON) by a user's rule.
+
+        Raises GitopsError: RENDER_TIMEOUT or RENDER_LIMIT_EXCEEDED when the rule costs too much,
+        RENDERER_UNAVAILABLE when nobody can say.
+        """
+        reply = await self._judged(HealthRequest((rule,), tuple(objects)))
+        if len(reply.verdicts) != len(objects):
+            raise unavailable("the renderer's reply makes no sense")
+        return reply.verdicts
+
+    async def check(self, rules: Sequence[CustomRule]) -> Faults:
+        """What is wrong with each of a user's rules; empty texts for good ones. Raises as `health`."""
+        reply = await self._judged(HealthRequest(tuple(rules)))
+        if len(reply.faults) != len(rules):
+            raise unavailable("the renderer's reply makes no sense")
+        return reply.faults
+
+    async def _judged(self, request: HealthRequest) -> Judged:
+        message = encode_health_request(request)
+        reply = await self._ask(message, seconds=HEALTH_LIMITS.seconds + _QUEUE_SECONDS, longest=MEBIBYTE)
+        if not isinstance(reply, Judged):
             raise unavailable("the renderer answered another question")
         return reply
 
@@ -60,16 +91,14 @@ class RendererClient:
             self._version = reply
         return self._version
 
-    async def _ask(self, message: list[bytes], *, seconds: float, longest: int) -> Done | NeedPaths | str:
+    async def _ask(self, message: list[bytes], *, seconds: float, longest: int) -> Reply:
         try:
             return await self._ask_once(message, seconds=seconds, longest=longest)
         except _BrokeOffError:
             # It was restarted: a render changes nothing, so it can be asked again.
             return await self._ask_once(message, seconds=seconds, longest=longest)
 
-    async def _ask_once(
-        self, message: list[bytes], *, seconds: float, longest: int
-    ) -> Done | NeedPaths | str:
+    async def _ask_once(self, message: list[bytes], *, seconds: float, longest: int) -> Reply:
         reader, writer = await self._connect()
         try:
             async with asyncio.timeout(seconds):

@@ -8,7 +8,7 @@ import json
 import math
 import struct
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from gitops.core.model import Json, Manifest, ObjectKey, Rendered, TreeFile
 from gitops.core.problem import Blame, GitopsError, Problem, Reason
@@ -20,6 +20,16 @@ from gitops.core.render_options import (
     RenderOptions,
 )
 from gitops.render.errors import RenderError, unavailable
+from gitops.render.health import (
+    HEALTH_LIMITS,
+    Faults,
+    HealthRequest,
+    Verdicts,
+    faults_of,
+    header_of,
+    request_of,
+    verdicts_of,
+)
 from gitops.render.limits import MEBIBYTE, Limits
 from gitops.render.outcome import Done, NeedPaths
 
@@ -50,6 +60,17 @@ class RenderRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """The reply to a question about health."""
+
+    verdicts: Verdicts = ()
+    faults: Faults = ()
+
+
+Reply: TypeAlias = Done | NeedPaths | Judged | str
+
+
+@dataclass(frozen=True, slots=True)
 class Prefix:
     """The decoded start of a message."""
 
@@ -73,6 +94,11 @@ def encode_request(request: RenderRequest) -> list[bytes]:
     return _message(header, [file.content for file in request.files], request.limits)
 
 
+def encode_health_request(request: HealthRequest) -> list[bytes]:
+    """The message that asks for the health of objects by rules of users."""
+    return _message(header_of(request), list(request.objects), HEALTH_LIMITS)
+
+
 def encode_version_request() -> list[bytes]:
     """The message that asks for the versions of renderer and tools."""
     return _message({"version": True}, [], Limits())
@@ -86,11 +112,13 @@ def decode_prefix(data: bytes) -> Prefix:
     return Prefix(header, body, min(max(seconds, 0.0), _LONGEST_SECONDS), memory)
 
 
-def decode_request(header: bytes, body: bytes) -> RenderRequest | None:
+def decode_request(header: bytes, body: bytes) -> RenderRequest | HealthRequest | None:
     """The request, None when it asks for the version; only for messages of `encode_*`."""
     fields = json.loads(header)
     if fields.get("version"):
         return None
+    if "health" in fields:
+        return request_of(fields, body)
     position = 0
     files: list[TreeFile] = []
     for path, mode, size in fields["files"]:
@@ -171,12 +199,17 @@ def encode_problems(problems: tuple[Problem, ...]) -> list[bytes]:
     return _message({"problems": described}, [])
 
 
+def encode_answer(header: dict[str, Json]) -> list[bytes]:
+    """The reply to a question about health."""
+    return _message(header, [])
+
+
 def encode_version(version: str) -> list[bytes]:
     """The reply with the versions."""
     return _message({"version": version}, [])
 
 
-def decode_reply(header: bytes, body: bytes) -> Done | NeedPaths | GitopsError | str:
+def decode_reply(header: bytes, body: bytes) -> Reply | GitopsError:
     """A reply as the controller reads it; RENDERER_UNAVAILABLE for anything malformed."""
     try:
         fields = json.loads(header)
@@ -186,6 +219,10 @@ def decode_reply(header: bytes, body: bytes) -> Done | NeedPaths | GitopsError |
             return NeedPaths(_text(path) for path in fields["need"])
         if "problems" in fields:
             return RenderError([_problem(each) for each in fields["problems"]])
+        if "verdicts" in fields:
+            return Judged(verdicts_of(fields["verdicts"]))
+        if "faults" in fields:
+            return Judged(faults=faults_of(fields["faults"]))
         return _text(fields["version"])
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise unavailable("the renderer's reply makes no sense") from error

@@ -13,6 +13,7 @@ from gitops.core.problem import GitopsError
 from tests.bench.bed import Bed
 from tests.bench.diff import diff
 from tests.bench.first_sync import first_sync
+from tests.bench.health import health
 from tests.bench.memory import memory
 from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
@@ -23,6 +24,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "standing": standing,
     "monorepo": monorepo,
     "diff": diff,
+    "health": health,
     "memory": memory,
 }
 

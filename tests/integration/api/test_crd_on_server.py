@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from gitops.api.application import Application, InvalidApplication
-from gitops.api.status import Condition, ConditionType, Objects, Revision, Status
+from gitops.api.status import LONGEST_READ, MOST_READS, Condition, ConditionType, Objects, Revision, Status
 from gitops.core.problem import GitopsError
 
 Kubectl: TypeAlias = Callable[..., str]
@@ -45,6 +45,10 @@ def create(kubectl: Kubectl, namespace: str, document: dict[str, Any], *options:
     )
     made: dict[str, Any] = json.loads(answer)
     return made
+
+
+def ignoring(*paths: str, **more: Any) -> dict[str, Any]:
+    return {"ignore": [{"group": "apps", "kind": "Deployment", "paths": list(paths), **more}]}
 
 
 def repository(url: str) -> dict[str, Any]:
@@ -92,6 +96,20 @@ BAD = {
     "a text as switch": ({"suspend": "yes"}, "spec.suspend"),
     "an unknown deletion policy": ({"deletionPolicy": "Keep"}, "Orphan"),
     "a misspelt field": ({"sync": {"purne": "Disabled"}}, "spec.sync.purne"),
+    "a path without a slash": (ignoring("spec.replicas"), "must be a path like /spec/replicas"),
+    "an item by its number": (ignoring("/spec/containers[0]"), "list items by the value of a field"),
+    "half a selector": (ignoring("/spec/containers[name=]"), "list items by the value of a field"),
+    "a tilde on its own": (ignoring("/metadata/annotations/a~b"), "'~1' for a slash"),
+    "a slash at the end": (ignoring("/spec/"), "must be a path like /spec/replicas"),
+    "the second of two paths": (ignoring("/spec/replicas", "replicas"), "spec.ignore[0].paths[1]"),
+    "the name": (ignoring("/metadata/name"), "it makes the object what it is"),
+    "all labels": (ignoring("/metadata/labels"), "name single ones"),
+    "our own mark": (ignoring("/metadata/annotations/gitops.dev~1applied"), "can't be ignored"),
+    "nothing to ignore": (ignoring(), "must have paths or managers"),
+    "a kind with its group": (ignoring("/spec/replicas", kind="apps/Deployment"), "must be a kind"),
+    "a group with its version": (ignoring("/spec/replicas", group="apps/v1"), "must be an API group"),
+    "an unknown way to heal": ({"sync": {"heal": "Never"}}, "Report"),
+    "an unknown way to deploy": ({"sync": {"deploy": "Never"}}, "Manual"),
     "an account of another namespace": (
         {"serviceAccountName": "other:deployer"},
         "must be a Kubernetes name",
@@ -136,6 +154,9 @@ GOOD = {
     "patterns": {"render": {"plain": {"include": ["**/*.yaml"], "exclude": ["tests/**"]}}},
     "the limits of a limit": {"sync": {"pruneLimit": {"percent": 0, "objects": 0}}},
     "a composed duration": {"sync": {"interval": "1h30m", "progressDeadline": "1.5h"}},
+    "a list item by two fields": ignoring("/spec/ports[port=80,protocol=TCP]/nodePort"),
+    "an annotation with a slash": ignoring("/metadata/annotations/example.com~1note"),
+    "managers alone": {"ignore": [{"kind": "ConfigMap", "managers": ["my operator/1.0"]}]},
     "an account with dots": {"serviceAccountName": "deployer.v2"},
 }
 
@@ -155,6 +176,8 @@ def test_the_server_fills_in_the_defaults_that_the_parser_assumes(kubectl: Kubec
     assert made["spec"] == {
         "source": SOURCE,
         "sync": {
+            "deploy": "Automatic",
+            "heal": "Automatic",
             "prune": "Enabled",
             "pruneLimit": {"percent": 50, "objects": 10},
             "createNamespace": False,
@@ -223,7 +246,7 @@ def test_the_largest_status_that_the_models_allow_is_accepted(kubectl: Kubectl, 
         {
             "problems": [problem] * 20,
             "fingerprint": "f" * 4096,
-            "renderReads": [{"path": "p" * 200, "digest": "d" * 40}] * 200,
+            "renderReads": {"renderer": "kustomize", "paths": ["p" * LONGEST_READ] * MOST_READS},
         }
     )
     patch = json.dumps({"status": status.to_json()})

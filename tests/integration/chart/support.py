@@ -27,7 +27,7 @@ ACCOUNT = f"system:serviceaccount:{HOME}:gitops"
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 # The client looks for a Pod's token at one fixed place, where a test can't mount it.
-_IN_POD = """
+IN_POD = """
 import sys
 from kubernetes.aio.config import incluster_config
 incluster_config.SERVICE_TOKEN_FILENAME = sys.argv[1] + "/token"
@@ -135,7 +135,7 @@ class PodProcesses:
         has_token = any(mount["mountPath"] == TOKEN_FOLDER for mount in container["volumeMounts"])
         token = self.folder / ("token" if has_token else "nothing")
         arguments = [self._here(argument) for argument in container["args"]]
-        return [sys.executable, "-P", "-c", _IN_POD, str(token), *arguments]
+        return [sys.executable, "-P", "-c", IN_POD, str(token), *arguments]
 
     def _here(self, argument: str) -> str:
         """An argument with this machine's ports and places."""

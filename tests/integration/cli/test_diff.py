@@ -94,6 +94,68 @@ def test_differences_are_code_1_and_the_next_sync_does_just_that(
     assert drifted["drift"]["by"] == "kubectl-edit"
 
 
+def test_what_kubectl_owns_too_is_shown_to_go_and_what_an_operator_owns_too_to_stay(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    data = {"stays": "1", "goes": "2", "kept": "3"}
+    containers = deployment("d")["spec"]["template"]["spec"]["containers"]
+    pod = {"spec": {"containers": [*containers, {"name": "more", "image": "more:1"}]}}
+    template = {"metadata": {"labels": {"app": "d"}}, **pod}
+    app = site.synced(config_map("a", data), deployment("d", template=template))
+    suspended(app)
+    for manager, obj in (
+        ("kubectl", config_map("a", data)),
+        ("some-operator", config_map("a", {"kept": "3"})),
+        ("kubectl", deployment("d", template=template)),
+    ):
+        site.cluster.apply({**obj, "metadata": {**obj["metadata"], "namespace": site.namespace}}, manager)
+    site.push_objects(config_map("a", {"stays": "1"}), deployment("d"))
+    before = state(site)
+    ran = diff(command, app, "-o", "json")
+    assert state(site) == before
+    assert ran.code == 1
+    changes = {
+        (step["object"]["kind"], change["path"]) for step in ran.data["steps"] for change in step["changes"]
+    }
+    assert changes == {
+        ("ConfigMap", "/data/goes"),
+        ("Deployment", "/spec/template/spec/containers[name=more]"),
+    }
+    assert [one["reason"] for one in ran.data["refused"]] == ["RetainedBy"]
+    assert "some-operator" in ran.data["refused"][0]["message"]
+    app.patch({"spec": {"suspend": False}})
+    app.wait_ready()
+    assert site.data("a") == {"stays": "1", "kept": "3"}
+    found = site.get("Deployment", "d", "apps/v1")["spec"]["template"]["spec"]["containers"]
+    assert [one["name"] for one in found] == ["web"]
+
+
+def test_what_moves_to_another_application_is_shown_by_both_and_then_moves(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    b = to_yaml(config_map("b", {"stays": "1", "goes": "2"}))
+    site.push(
+        {"one/a.yaml": to_yaml(config_map("a")), "one/b.yaml": b, "two/c.yaml": to_yaml(config_map("c"))}
+    )
+    one, two = site.application("one", path="one"), site.application("two", path="two")
+    for app in (one, two):
+        app.wait_ready()
+        suspended(app)
+    before = site.get("ConfigMap", "b")["metadata"]["uid"]
+    site.push({"one/b.yaml": None, "two/b.yaml": to_yaml(config_map("b", {"stays": "1"}))})
+    two.patch({"spec": {"suspend": False}})
+    two.wait_reason("OwnedByAnother")
+    leaving, coming = diff(command, one, "-o", "json"), diff(command, two, "-o", "json")
+    assert (leaving.code, steps(leaving)) == (1, {("hand-over", "ConfigMap", "b")})
+    assert f"{HOME}/{two.name}" in str(leaving.data["steps"])
+    assert (coming.code, steps(coming)) == (1, {("adopt", "ConfigMap", "b")})
+    assert [change["path"] for step in coming.data["steps"] for change in step["changes"]] == ["/data/goes"]
+    one.patch({"spec": {"suspend": False}})
+    two.wait_ready()
+    assert site.get("ConfigMap", "b")["metadata"]["uid"] == before
+    assert site.data("b") == {"stays": "1"}
+
+
 def state(site: Site) -> dict[tuple[str, str], Any]:
     """What the objects of the namespace say, without what the server and its controllers write."""
     kinds = (("v1", "ConfigMap"), ("v1", "Service"), ("apps/v1", "Deployment"))
@@ -266,6 +328,15 @@ def test_a_folder_of_nobody_is_compared_as_a_new_application(
     assert f"+ ConfigMap {site.namespace}/a: create" in ran.out
     assert '~ /data/whose: "not yours" → "mine"' in ran.out
     site.check_bystanders()
+
+
+def test_a_folder_whose_remote_is_a_path_is_compared_too(
+    command: Command, site: Site, tmp_path: Path
+) -> None:
+    site.push_objects(config_map("a"))
+    ran = command("diff", str(tmp_path / site.name / "app"), "--namespace", site.namespace)
+    assert (ran.code, ran.err) == (1, "")
+    assert f"+ ConfigMap {site.namespace}/a: create" in ran.out
 
 
 def test_a_new_kind_and_namespace_are_said_not_to_be_validated(

@@ -246,20 +246,6 @@ def test_managed_fields_that_were_cleared_come_back_and_edits_are_seen_again(
     app.wait_ready()
 
 
-CO_OWNED = (
-    "a path that leaves Git stays when kubectl owns it too; engine.md wants kubectl's share merged first"
-)
-
-
-@pytest.mark.xfail(strict=True, reason=CO_OWNED)
-def test_a_key_that_kubectl_applied_too_goes_when_it_leaves_git(controller: Controller, site: Site) -> None:
-    both = config_map("a", {"stays": "1", "goes": "2"})
-    app = site.synced(both)
-    site.cluster.kubectl("apply", "--server-side", "--filename=-", input=to_yaml(here(site, both)))
-    app.wait_ready(site.push_objects(config_map("a", {"stays": "1"})))
-    assert site.data("a") == {"stays": "1"}
-
-
 def test_an_object_that_lost_its_label_while_it_left_git_is_kept(controller: Controller, site: Site) -> None:
     app = site.synced(config_map("a"), config_map("b"))
     app.patch({"spec": {"suspend": True}})

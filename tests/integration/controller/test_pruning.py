@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from tests.integration.controller.told import told
 from tests.support.controller import Controller
-from tests.support.manifests import claim, config_map, deployment, service, thing, to_yaml
+from tests.support.manifests import claim, config_map, deployment, service, thing
 from tests.support.site import Site
 from tests.support.wait import stays, wait_for
 
@@ -171,27 +169,3 @@ def test_an_object_moved_to_another_name_is_made_before_the_old_one_goes(
     app.wait_ready(site.push_objects(service("new", 81)))
     assert site.find("Service", "new")
     assert site.find("Service", "old") is None
-
-
-HAND_OVER = "hand-over isn't there yet: the object is deleted by one Application and made anew by the other"
-
-
-@pytest.mark.xfail(strict=True, reason=HAND_OVER)
-def test_a_file_that_moves_to_another_application_is_never_deleted(
-    controller: Controller, site: Site
-) -> None:
-    site.push(
-        {
-            "one/a.yaml": to_yaml(config_map("a")),
-            "one/b.yaml": to_yaml(config_map("b")),
-            "two/c.yaml": to_yaml(config_map("c")),
-        }
-    )
-    one, two = site.application("one", path="one"), site.application("two", path="two")
-    one.wait_ready()
-    two.wait_ready()
-    before = site.get("ConfigMap", "b")["metadata"]["uid"]
-    sha = site.push({"one/b.yaml": None, "two/b.yaml": to_yaml(config_map("b"))})
-    two.wait_ready(sha)
-    one.wait_ready(sha)
-    assert site.get("ConfigMap", "b")["metadata"]["uid"] == before

@@ -240,15 +240,6 @@ def test_a_plan_that_is_refused_as_a_whole_still_applies_the_rest() -> None:
     assert {step.verb for step in found.prunes} == {Verb.KEEP}
 
 
-def test_an_approval_is_for_what_was_seen_and_not_for_its_resource_versions() -> None:
-    def digest(version: str, content: str) -> str:
-        seen = replace(member(A), resource_version=version)
-        return plan(situation([wanted(A, content)], [seen])).digest
-
-    assert digest("1", "new") == digest("2", "new")
-    assert digest("1", "new") != digest("1", "newer")
-
-
 # Properties, on a toy cluster of a few names, so that everything collides with everything.
 
 NAMES = st.sampled_from("abcdef")

@@ -1,0 +1,65 @@
+"""One Application by name: found, and changed, by the commands that are about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gitops.api.application import Application
+from gitops.api.group import API_VERSION, KIND
+from gitops.controller.applications import APPLICATIONS
+from gitops.core.model import ObjectKey
+from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.verdict import judge
+from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
+from gitops.kube.contexts import context_namespace
+
+_MANAGER = "gitops-cli"
+
+
+async def find(client: Client, access: Access, name: str, namespace: str | None) -> Application:
+    """The Application `NAME` or `NAMESPACE/NAME`. Raises GitopsError if it can't be had."""
+    home, _, short = name.rpartition("/")
+    key = _key(home or namespace or context_namespace(access), short)
+    return _application(
+        await client.request("GET", APPLICATIONS.path(key), label="applications"), key, client
+    )
+
+
+async def change(client: Client, app: Application, patch: Mapping[str, Any]) -> Application:
+    """Change it by a merge patch, if it is still the one that was looked at. Raises GitopsError."""
+    key = _key(app.metadata.namespace, app.metadata.name)
+    metadata = {**patch.get("metadata", {}), "uid": app.metadata.uid}
+    reply = await client.request(
+        "PATCH",
+        APPLICATIONS.path(key),
+        orjson.dumps({**patch, "metadata": metadata}),
+        params={"fieldManager": _MANAGER},
+        content_type=MERGE_PATCH,
+        label="applications",
+    )
+    return _application(reply, key, client)
+
+
+def _key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, namespace, name)
+
+
+def _application(reply: Reply, key: ObjectKey, client: Client) -> Application:
+    if reply.ok:
+        return Application.parse({**reply.json, "apiVersion": API_VERSION, "kind": KIND})
+    if reply.status == 404:
+        raise fail(
+            Reason.INVALID_OBJECT,
+            f"there is no Application {key.namespace}/{key.name}",
+            Blame.SPEC,
+            advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
+        )
+    if reply.status in (0, 500, 502, 503, 504):
+        raise fail(
+            Reason.API_UNAVAILABLE,
+            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
+            Blame.CLUSTER,
+            advice="check --kubeconfig and --context",
+        )
+    raise GitopsError(judge(reply.status, reply.failure, key).problem)
