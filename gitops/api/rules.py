@@ -147,6 +147,20 @@ ObjectName = Annotated[
         "beginning and ending with a letter or digit",
     ),
 ]
+DataKey = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    matches("[-._a-zA-Z0-9]+", "must be a key of a ConfigMap or Secret: letters, digits, '-', '_' and '.'"),
+]
+_TARGET_PART = r"(?:[^\x00-\x1f\x7f.\\\[\]]|\\.)+"
+TargetPath = Annotated[
+    str,
+    Field(min_length=1, max_length=250),
+    matches(
+        rf"{_TARGET_PART}(?:\.{_TARGET_PART})*",
+        r"must be names joined by dots, like auth.password; a dot inside of a name is written \.",
+    ),
+]
 ApplicationName = Annotated[
     str,
     Field(min_length=1, max_length=NAME_LIMIT),

@@ -11,6 +11,7 @@ from gitops.api.health import HealthOfKind
 from gitops.api.rules import (
     CEL_KEY,
     ApplicationName,
+    DataKey,
     Duration,
     Glob,
     GroupName,
@@ -25,6 +26,7 @@ from gitops.api.rules import (
     Repository,
     RepositoryPath,
     Revision,
+    TargetPath,
     seconds,
 )
 
@@ -156,6 +158,40 @@ class Kustomize(SpecModel):
         return self
 
 
+class ValuesKind(StrEnum):
+    """What values can come from."""
+
+    CONFIG_MAP = "ConfigMap"
+    SECRET = "Secret"  # noqa: S105 (a kind)
+
+
+class ValuesReference(SpecModel):
+    """Values from one key of a ConfigMap or Secret."""
+
+    kind: ValuesKind = Field(description="ConfigMap or Secret.")
+    name: ObjectName = Field(
+        description=(
+            "Its name, in the Application's namespace. It is read as spec.serviceAccountName, which needs "
+            "get, list and watch on it; a change of it renders anew at once."
+        )
+    )
+    values_key: DataKey = Field(
+        default="values.yaml", description="Key of its data that holds the values. At most 253 characters."
+    )
+    target_path: TargetPath | None = Field(
+        default=None,
+        description=(
+            "Takes the key's content as a single string, as it is, and puts it here: names joined by dots, "
+            "like auth.password; a dot inside of a name is written \\. . Default: the content is a YAML "
+            "mapping of values. At most 250 characters."
+        ),
+    )
+    optional: StrictBool = Field(
+        default=False,
+        description="Leaves it out when the object or the key is not there, instead of waiting for it.",
+    )
+
+
 class Helm(SpecModel):
     """Options of `helm template`."""
 
@@ -170,11 +206,18 @@ class Helm(SpecModel):
             "exist. At most 50."
         ),
     )
+    values_from: Annotated[tuple[ValuesReference, ...], Field(max_length=20)] = Field(
+        default=(),
+        description=(
+            "Values from ConfigMaps and Secrets of the Application's namespace, which win over valuesFiles; "
+            "later ones win. What comes from Secrets is shown nowhere. At most 20."
+        ),
+    )
     values: dict[str, Any] = Field(
         default={},
         description=(
-            "Values, any structure, which win over values files. Don't put secrets here: whoever can "
-            "read the Application reads them."
+            "Values, any structure, which win over valuesFiles and valuesFrom. Don't put secrets here: "
+            "whoever can read the Application reads them."
         ),
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
     )

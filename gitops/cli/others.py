@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from gitops.api.application import Application
 from gitops.cli.sources import Place
+from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, key_of, owner_of
 from gitops.controller.handover import try_to_write
 from gitops.controller.rendering import Target, options_of
@@ -124,13 +125,14 @@ class Others:
     async def _render(self, other: Application) -> Desired | None:
         owner = owner_of(other)
         if owner not in self._rendered:
-            request = RenderRequest(
-                application=str(owner),
-                namespace=other.destination_namespace,
-                path=other.spec.source.path,
-                options=options_of(other, self.target),
-            )
             try:
+                target = replace(self.target, values=await values_of(self.client, other))
+                request = RenderRequest(
+                    application=str(owner),
+                    namespace=other.destination_namespace,
+                    path=other.spec.source.path,
+                    options=options_of(other, target),
+                )
                 rendered = (await render_tree(self.where.tree, request, self.renderer)).rendered
             except GitopsError:
                 self._rendered[owner] = None

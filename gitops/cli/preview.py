@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitops.api.application import Application
@@ -10,10 +10,11 @@ from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
 from gitops.cli.others import Others
 from gitops.cli.sources import Place
+from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
 from gitops.controller.observing import policy_of
-from gitops.controller.rendering import Target, options_of
+from gitops.controller.rendering import Target, key_of_render, options_of
 from gitops.core.adoption import Parents
 from gitops.core.approval import Proposal, proposal_of
 from gitops.core.coowned import retained, shares
@@ -22,14 +23,16 @@ from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.ignore import fill
-from gitops.core.inventory import Inventory
+from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
 from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Catalog
+from gitops.core.unstable import held, notice, unstable_keys
 from gitops.kube.client import Client
 from gitops.kube.discovery import discover
 from gitops.kube.members import list_members
+from gitops.observe.hiding import without
 from gitops.render.client import RendererClient
 from gitops.render.closure import render_tree
 from gitops.render.protocol import RenderRequest
@@ -50,6 +53,8 @@ class Preview:
     warnings: tuple[str, ...]
     new: bool
     proposal: Proposal | None = None  # what an approval would have to name
+    hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that nothing may show
+    notices: tuple[Problem, ...] = ()
 
 
 async def preview(
@@ -65,16 +70,24 @@ async def preview(
     """Render, compare and plan. Raises GitopsError when the source or the cluster fails."""
     catalog = await discover(client)
     version = (await client.request("GET", "/version", label="version")).json
-    target = Target(str(version.get("gitVersion", "")), catalog.api_versions())
+    values = await values_of(client, app)
+    target = Target(str(version.get("gitVersion", "")), catalog.api_versions(), values)
     request = RenderRequest(
         application=f"{app.metadata.namespace}/{app.metadata.name}",
         namespace=app.destination_namespace,
         path=where.path,
         options=options_of(app, target),
     )
-    rendered = (await render_tree(where.tree, request, renderer)).rendered
-    owner = owner_of(app)
+    done = await render_tree(where.tree, request, renderer)
+    rendered, owner = done.rendered, owner_of(app)
     desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore)
+    key = key_of_render(app, done.reads, done.renderer, target, await renderer.version())
+    repeats = app.status.render_key == key and app.status.contents not in (None, "", desired.contents)
+    notices: tuple[Problem, ...] = ()
+    if repeats:
+        again = (await render_tree(where.tree, request, renderer, done.reads)).rendered
+        repeated = place(again, owner, app.destination_namespace, catalog, app.spec.ignore)
+        desired, notices = await _without_unstable(client, catalog, app, owner, desired, repeated)
     situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
     situation = replace(situation, drifts=drifts)
@@ -93,7 +106,9 @@ async def preview(
         f"{key}: its replicas are left to {one.scaler}" for key, one in sorted(tried.items()) if one.scaler
     ]
     warnings = (*rendered.warnings, *desired.notes, *scaled, *_waits(app))
-    return Preview(app, where, decided, desired, tried, drifts, warnings, new, proposal)
+    return Preview(
+        app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices
+    )
 
 
 def _with_replacements(
@@ -122,6 +137,30 @@ def _waits(app: Application) -> Iterator[str]:
         yield f"a sync waits: {ready.message}"
 
 
+async def _without_unstable(
+    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired, repeated: Desired
+) -> tuple[Desired, tuple[Problem, ...]]:
+    """What a sync wants after a restart of the controller: what differs with each render stays."""
+    members = await _members(client, catalog, app, owner, desired)
+    found = {key: live.observed for key, live in members[0].items()}
+    marks = {key: mark(seen.digest, seen.content) for key, seen in found.items()}
+    keys = unstable_keys(desired, repeated, found, unmoved(app.status.fingerprint or "", marks))
+    if not keys:
+        return desired, ()
+    # The contents are the applied render's: what has been deployed stays deployed.
+    kept = replace(held(desired, keys, found), contents=app.status.contents or "")
+    return kept, (notice(keys, app.spec.source.path),)
+
+
+async def _members(
+    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired
+) -> tuple[dict[ObjectKey, Live], dict[GroupKind, Problem]]:
+    kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
+    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
+    namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
+    return await list_members(client, owner.applyset_id, resources, namespaces)
+
+
 async def _situation(
     client: Client,
     catalog: Catalog,
@@ -133,10 +172,7 @@ async def _situation(
     *,
     thorough: bool,
 ) -> Situation:
-    kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
-    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
-    namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
-    listed, unreadable = await list_members(client, owner.applyset_id, resources, namespaces)
+    listed, unreadable = await _members(client, catalog, app, owner, desired)
     members = {key: live.observed for key, live in listed.items()}
     baseline: dict[ObjectKey, str] = {}
     if not thorough:
@@ -301,4 +337,4 @@ def refusals(shown: Preview) -> list[Problem]:
     found = [*shown.plan.problems, *shown.desired.problems]
     found += [step.problem for step in (*shown.plan.steps, *shown.plan.prunes) if step.problem]
     found += [result.problem for result in shown.tried.values() if result.problem]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(without(shown.hidden, found)))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, APPROVE_ANNOTATION
 from gitops.api.spec import Deploy
+from gitops.cli.hiding import object_without_hidden, without_hidden
 from gitops.cli.preview import Preview, refusals
 from gitops.controller.applications import owner_of
 from gitops.controller.gather import DryRun
@@ -28,13 +29,13 @@ _MARKS = {
 _OURS = (APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, LAST_APPLIED)
 
 
-def changes_of(result: DryRun) -> list[Change]:
+def changes_of(result: DryRun, hidden: tuple[str, ...] = ()) -> list[Change]:
     """What a step would change, without our own marks and the server's noise, values of Secrets hidden."""
     if result.before is None or result.after is None:
         return []
     secret = is_secret(result.after)
     changes = differences(_readable(result.before), _readable(result.after))
-    return [masked_change(change, secret=secret) for change in changes]
+    return [without_hidden(masked_change(change, secret=secret), hidden) for change in changes]
 
 
 def _readable(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def created(shown: Preview, step: Step) -> dict[str, Any]:
     """The object that a create makes, as the manifest says it."""
     wanted = shown.desired.wanted[step.key]
     body = json.loads(body_of(shown.desired.manifests[step.key], wanted, owner_of(shown.app)))
-    return masked(_readable(body))
+    return object_without_hidden(masked(_readable(body)), shown.hidden)
 
 
 def print_text(shown: Preview, console: Console) -> None:
@@ -91,6 +92,8 @@ def print_text(shown: Preview, console: Console) -> None:
         _print_step(shown, step, console)
     for problem in refusals(shown):
         console.print(Text(f"! {problem}", style="bold red"), soft_wrap=True)
+    for one in shown.notices:
+        console.print(Text(f"note: {one}", style="yellow"), soft_wrap=True)
     for warning in shown.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     console.print(Text(summary(shown), style="bold"))
@@ -112,7 +115,7 @@ def _print_step(shown: Preview, step: Step, console: Console) -> None:
         because = restart_of(shown, step)
         if because is not None:
             console.print(Text(f"    {_restart_in_words(because)}", style="yellow"), soft_wrap=True)
-        for change in changes_of(result):
+        for change in changes_of(result, shown.hidden):
             console.print(_line(change), soft_wrap=True)
 
 
@@ -172,7 +175,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
                     **({} if change.before is ABSENT else {"before": change.before}),
                     **({} if change.after is ABSENT else {"after": change.after}),
                 }
-                for change in (changes_of(result) if result else [])
+                for change in (changes_of(result, shown.hidden) if result else [])
             ],
         }
         because = restart_of(shown, step)
@@ -190,7 +193,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
         "revision": shown.place.revision,
         "steps": steps,
         "refused": [{"reason": str(problem.reason), "message": str(problem)} for problem in refusals(shown)],
-        "warnings": list(shown.warnings),
+        "warnings": [*map(str, shown.notices), *shown.warnings],
         "summary": summary(shown),
     }
 

@@ -47,6 +47,8 @@ class Target:
     contents: str = ""  # digest over all that is wanted
     order: Order = PLAIN_ORDER
     notes: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that no message may show
+    unstable: frozenset[ObjectKey] = frozenset()  # differ with each render: left as they were applied
     recalled: bool = False  # from status and watches after a start: there are no manifests
 
     @classmethod
@@ -78,6 +80,7 @@ class Target:
             desired.contents,
             desired.order,
             desired.notes,
+            rendered.hidden,
         )
 
 
@@ -91,6 +94,7 @@ class Memory:
     failed_render: RenderMemory | None = None
     rendered_generation: int = 0  # of the spec that `target` was rendered for
     rendered_sha: str = ""  # the newest commit that `target` is the render of
+    rendered_values: tuple[str, ...] = ()  # the marks of what ConfigMaps and Secrets gave to that render
     resolved_generation: int = 0  # of the spec that a pass last looked for a target of
     resolving: bool = False  # a pass is looking for its target, so that `target` may be outdated
     stale: bool = False  # that pass had to do with an older target, or with none

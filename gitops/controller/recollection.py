@@ -1,6 +1,7 @@
 """After a start: what status and watches prove to be as it was is not rendered before something moves."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitops.api.application import Application
@@ -89,6 +90,18 @@ class Recollection:
             contents=app.status.contents or "",
             recalled=True,
         )
+
+    async def members_now(self, app: Application) -> Mapping[ObjectKey, Observed]:
+        """The members that the watches know; none where one of them can't be read."""
+        resources = self._resources(app)
+        if resources is None or await self.members.ensure(resources.values()):
+            return {}
+        owner = owner_of(app)
+        return {
+            key: seen
+            for key, seen in self.members.of(owner.applyset_id).items()
+            if seen.membership(owner) is Membership.MEMBER
+        }
 
     def stands(self, app: Application, memory: Memory) -> bool:
         """Whether planning can do with the target: always, unless it was recalled and a member moved."""

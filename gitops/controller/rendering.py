@@ -9,6 +9,7 @@ from gitops.api.application import Application
 from gitops.core.model import Rendered, Tree
 from gitops.core.problem import GitopsError
 from gitops.core.render_options import (
+    GivenValues,
     HelmOptions,
     KustomizeOptions,
     PlainOptions,
@@ -26,10 +27,11 @@ from gitops.render.protocol import RenderRequest
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What of the cluster a chart can ask for."""
+    """What of the cluster a chart can ask for, and what is given to it from there."""
 
     kube_version: str
     api_versions: tuple[str, ...]
+    values: tuple[GivenValues, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def options_of(app: Application, target: Target | None) -> RenderOptions:
             values=helm.values if helm else {},
             kube_version=target.kube_version if target else None,
             api_versions=target.api_versions if target else None,
+            values_from=target.values if target else (),
         ),
     )
 
@@ -138,13 +141,24 @@ class Renders:
         used: RendererUsed,
         target: Target | None,
     ) -> str:
-        return render_key(
-            reads,
-            options_of(app, target),
-            used,
-            application=f"{app.metadata.namespace}/{app.metadata.name}",
-            namespace=app.destination_namespace,
-            renderer_version=await self._client.version(),
-            # Other rules make other digests of the same manifests.
-            ignored=repr(app.spec.ignore) if app.spec.ignore else "",
-        )
+        return key_of_render(app, reads, used, target, await self._client.version())
+
+
+def key_of_render(
+    app: Application,
+    reads: Mapping[str, str | None],
+    used: RendererUsed,
+    target: Target | None,
+    renderer_version: str,
+) -> str:
+    """The render key of what an Application asks for."""
+    return render_key(
+        reads,
+        options_of(app, target),
+        used,
+        application=f"{app.metadata.namespace}/{app.metadata.name}",
+        namespace=app.destination_namespace,
+        renderer_version=renderer_version,
+        # Other rules make other digests of the same manifests.
+        ignored=repr(app.spec.ignore) if app.spec.ignore else "",
+    )

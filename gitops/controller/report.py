@@ -22,6 +22,7 @@ from gitops.core.problem import Problem, Reason
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import MERGE_PATCH, Client
 from gitops.observe import logs
+from gitops.observe.hiding import redactor_of, without
 from gitops.observe.metrics import Metrics
 
 log = logs.get("sync")
@@ -38,8 +39,12 @@ class Reporter:
     async def report(self, done: Pass, memory: Memory) -> bool:
         """Status, metrics, Events and log, from one set of findings. False: the status wasn't taken."""
         now = datetime.now(UTC)
-        done.problems = unique(done.problems + list(done.unreadable.values()))
+        hidden = _hidden(memory)
+        done.problems = unique(without(hidden, [*done.problems, *done.unreadable.values()]))
         counts = count(done)
+        if hidden:
+            message = redactor_of(hidden).text(counts.worst.message)
+            counts = replace(counts, worst=replace(counts.worst, message=message))
         findings = self._findings(done, counts, memory, now)
         count_steps(done, memory)
         status = status_of(done, findings, counts, memory, now)
@@ -224,6 +229,12 @@ _WORDS = {
     Verb.DELETE: "pruned",
     Verb.HAND_OVER: "handed over",
 }
+
+
+def _hidden(memory: Memory) -> tuple[str, ...]:
+    """The values of Secrets that went into what is applied: the API server may quote them."""
+    targets = [memory.target, *memory.past] if memory.target else memory.past
+    return tuple(dict.fromkeys(value for one in targets for value in one.hidden))
 
 
 def _is_fleeting(problem: Problem) -> bool:

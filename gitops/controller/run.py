@@ -28,9 +28,9 @@ from gitops.controller.queue import Queue
 from gitops.controller.readiness import Readiness
 from gitops.controller.recollection import Recollection
 from gitops.controller.reconcile import Reconciler
+from gitops.controller.references import References
 from gitops.controller.rendering import Renders
 from gitops.controller.report import Reporter
-from gitops.controller.secrets import SecretName, Secrets
 from gitops.controller.sources import Sources, SourceSettings
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
@@ -155,7 +155,7 @@ class Controller:
             self._source_confirmed,
         )
         self._hook_objects = HookObjects(client, self._hook_changed)
-        self._secrets = Secrets(client, self._secret_changed)
+        self._references = References(client, self._due)
         self._events = Events(client, socket.gethostname())
         self._health_config = HealthConfig(
             client,
@@ -170,7 +170,7 @@ class Controller:
         )
         self._targets = Targets(
             self._sources,
-            self._secrets,
+            self._references,
             Renders(renderer, metrics),
             self._cluster,
             Recollection(self._members, self._cluster),
@@ -247,7 +247,7 @@ class Controller:
             self._health_config,
             self._members,
             self._hook_objects,
-            self._secrets,
+            self._references,
             self._sources,
             self._cluster,
         ):
@@ -363,12 +363,6 @@ class Controller:
             memory = self._memories.get(key)
             if memory and memory.settled:
                 self.metrics.succeeded(*key, time.time())
-
-    def _secret_changed(self, name: SecretName) -> None:
-        for app in self._registry.all():
-            source = app.spec.source.credentials
-            if source and app.metadata.namespace == name.namespace and source.secret_name == name.name:
-                self._queue.add((app.metadata.namespace, app.metadata.name))
 
     def _cluster_changed(self) -> None:
         for app in self._registry.all():

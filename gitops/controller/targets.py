@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from gitops.api.application import Application
 from gitops.api.group import RECONCILE_AT_ANNOTATION
@@ -11,15 +12,19 @@ from gitops.controller.dependencies import Dependencies
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
 from gitops.controller.recollection import Recollection
-from gitops.controller.rendering import Renders
-from gitops.controller.secrets import SecretName, Secrets
+from gitops.controller.references import References
+from gitops.controller.rendering import RenderMemory, Renders
+from gitops.controller.rendering import Target as Seen
 from gitops.controller.sources import Sources, SourceView
+from gitops.controller.spec_references import credentials_of, named_by, values_of
+from gitops.controller.unstable import steadied, with_held
 from gitops.core.desired import Desired, place
 from gitops.core.hold import hold_of, unknown_commit
-from gitops.core.model import Rendered
+from gitops.core.model import Rendered, Tree
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.resources import Catalog
 from gitops.core.revision import Chosen
+from gitops.core.unstable import notice
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import Account
 from gitops.observe import logs
@@ -37,7 +42,7 @@ class Targets:
     def __init__(
         self,
         sources: Sources,
-        secrets: Secrets,
+        references: References,
         renders: Renders,
         cluster: Cluster,
         recollection: Recollection,
@@ -46,7 +51,7 @@ class Targets:
     ):
         self._sources = sources
         self._recollection = recollection
-        self._secrets = secrets
+        self._references = references
         self._renders = renders
         self._cluster = cluster
         self._dependencies = dependencies
@@ -83,6 +88,8 @@ class Targets:
             done.problems.append(unknown_commit(done.held) if missing else error.problem)
             done.stale = True
             await self._fall_back(app, account, memory)
+        if memory.target and memory.target.unstable:
+            done.problems.append(notice(memory.target.unstable, app.spec.source.path))
         # What was recalled and has moved can't be healed before it is rendered.
         return memory.target if self._recollection.stands(app, memory) else None
 
@@ -128,7 +135,7 @@ class Targets:
         else:  # what is applied tells whether the commit changes anything
             await self._fall_back(app, account, memory)
         last, last_sha = memory.target, memory.rendered_sha
-        found = await self._target(app, view, chosen, memory, gated=gated)
+        found = await self._target(app, account, view, chosen, memory, gated=gated)
         if found is None:
             done.held_back = True
             done.problems += [one for one in waits if one not in faults]
@@ -173,7 +180,7 @@ class Targets:
         """The Application is gone."""
         self._views.pop(key, None)
         self._sources.drop(key)
-        self._secrets.release(key)
+        self._references.release(key)
 
     @staticmethod
     def _wants_refresh(app: Application, memory: Memory) -> bool:
@@ -186,24 +193,38 @@ class Targets:
 
     async def _view(self, app: Application, account: Account | None) -> SourceView:
         source = app.spec.source
-        data = None
-        name = None
-        if source.credentials:
-            name = SecretName(app.metadata.namespace, source.credentials.secret_name, account)
-            data = await self._secrets.read(name, key_of(app))
-        self._secrets.release(key_of(app), keep=name)
+        self._references.release(key_of(app), keep=named_by(app, account))
+        data = await credentials_of(app, account, self._references)
         return await self._sources.use(key_of(app), source.repository, data, app.spec.sync.interval_seconds)
 
+    async def _seen(self, app: Application, account: Account | None) -> Seen | None:
+        """What of the cluster a render sees now."""
+        values = await values_of(app, account, self._references)
+        seen = self._cluster.target
+        return replace(seen, values=values) if seen and values else seen
+
     async def _target(
-        self, app: Application, view: SourceView, chosen: Chosen, memory: Memory, *, gated: bool = False
+        self,
+        app: Application,
+        account: Account | None,
+        view: SourceView,
+        chosen: Chosen,
+        memory: Memory,
+        *,
+        gated: bool = False,
     ) -> Target | None:
         """The commit as a target; None: it is `gated`, and would be another one than the last."""
+        seen = await self._seen(app, account)
         known = memory.target
         if known and known.namespace != app.destination_namespace:
             known = None
-        catalog = self._cluster.catalog
         moved = known is not None and not self._recollection.stands(app, memory)
-        same_spec = known is not None and memory.rendered_generation == app.metadata.generation
+        values = tuple(one.mark for one in seen.values) if seen else ()
+        same_spec = (
+            known is not None
+            and memory.rendered_generation == app.metadata.generation
+            and memory.rendered_values == values
+        )
         if known and same_spec and memory.rendered_sha == chosen.sha and not moved:
             return self._placed_again(app, known)
         tree, commit = await view.fetch(chosen)
@@ -217,51 +238,58 @@ class Targets:
                 advice="correct the path, or add it to the repository",
             )
         recalls = memory.target is None and not memory.recollected
-        if recalls and (render := await self._renders.recall(app, tree, self._cluster.target)):
+        if recalls and (render := await self._renders.recall(app, tree, seen)):
             at = _commit_that_counts(app, render.key, commit)
             known = await self._recollection.recall(app, memory, render, at)
-        if (
-            known
-            and not moved
-            and await self._renders.unchanged(app, tree, self._cluster.target, known.render)
-        ):
+        if known and not moved and await self._renders.unchanged(app, tree, seen, known.render):
             self._metrics.render_cached()
-            memory.rendered_generation = app.metadata.generation
-            memory.rendered_sha = chosen.sha
+            _note_rendered(app, memory, chosen, values)
             return self._placed_again(app, known)
         if gated:
             return None
         failed = memory.failed_render
-        if (
-            failed
-            and failed.failure
-            and await self._renders.unchanged(app, tree, self._cluster.target, failed)
-        ):
+        if failed and failed.failure and await self._renders.unchanged(app, tree, seen, failed):
             self._metrics.render_cached()
             raise failed.failure
         try:
             last = known.render if known else None
-            rendered, render = await self._renders.render(app, tree, self._cluster.target, last)
+            rendered, render = await self._renders.render(app, tree, seen, last)
         except RenderError as error:
             used = known.render.used if known else "helm"  # the key that counts most inputs
-            memory.failed_render = await self._renders.remember_failure(
-                app, self._cluster.target, error, used
-            )
+            memory.failed_render = await self._renders.remember_failure(app, seen, error, used)
             raise
         memory.failed_render = None
-        memory.rendered_generation = app.metadata.generation
-        memory.rendered_sha = chosen.sha
-        desired = _place(app, rendered, catalog)
-        if any(one.reason is Reason.UNKNOWN_KIND for one in desired.problems):
-            await self._cluster.refresh()
-            catalog = self._cluster.catalog
-            desired = _place(app, rendered, catalog)
+        _note_rendered(app, memory, chosen, values)
         if known and known.render.reads == render.reads:
             # Rendered anew for another reason (a chart sees the cluster's API list), not for this commit.
             commit = known.commit
         else:
             commit = _commit_that_counts(app, render.key, commit)
-        return Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)
+        return await self._placed(app, memory, tree, seen, commit, rendered, render)
+
+    async def _placed(
+        self,
+        app: Application,
+        memory: Memory,
+        tree: Tree,
+        seen: Seen | None,
+        commit: CommitInfo,
+        rendered: Rendered,
+        render: RenderMemory,
+    ) -> Target:
+        """A new render as a target; what differs with each render is left as it was applied."""
+        desired = _place(app, rendered, self._cluster.catalog)
+        if any(one.reason is Reason.UNKNOWN_KIND for one in desired.problems):
+            await self._cluster.refresh()
+            desired = _place(app, rendered, self._cluster.catalog)
+        catalog = self._cluster.catalog
+        target = Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)
+
+        async def again() -> Desired:
+            repeated, _ = await self._renders.render(app, tree, seen, render)
+            return _place(app, repeated, catalog)
+
+        return await steadied(self._recollection, app, memory.status or app.status, target, desired, again)
 
     def _placed_again(self, app: Application, known: Target) -> Target:
         """The same render; objects that had no place yet may have one in a newer catalog."""
@@ -269,9 +297,13 @@ class Targets:
         if known.rendered is None or known.catalog_id == id(catalog):
             return known
         desired = _place(app, known.rendered, catalog)
-        return Target.of(
+        target = Target.of(
             known.commit, known.render, known.rendered, desired, id(catalog), app.destination_namespace
         )
+        if not known.unstable:
+            return target
+        members = self._recollection.members.of(owner_of(app).applyset_id)
+        return with_held(target, desired, known.unstable, members, known.contents)
 
     async def _fall_back(self, app: Application, account: Account | None, memory: Memory) -> None:
         """After a start with a broken commit: what was applied before is rendered again, to be healed."""
@@ -280,7 +312,7 @@ class Targets:
             return
         try:
             view = await self._view(app, account)
-            memory.target = await self._target(app, view, Chosen("", applied), memory)
+            memory.target = await self._target(app, account, view, Chosen("", applied), memory)
         except GitopsError:
             return  # reported already: what is new can't be had, and what was is no more
 
@@ -313,13 +345,17 @@ class Targets:
         try:
             view = await self._view(app, account)
             tree, commit = await view.fetch(Chosen("", applied))
-            rendered, render = await self._renders.render(app, tree, self._cluster.target, target.render)
+            seen = await self._seen(app, account)
+            rendered, render = await self._renders.render(app, tree, seen, target.render)
+            memory.past = [await self._placed(app, memory, tree, seen, commit, rendered, render)]
         except GitopsError as error:
             log.warning("what was applied before can't be rendered", commit=applied, error=str(error))
-            return
-        catalog = self._cluster.catalog
-        desired = _place(app, rendered, catalog)
-        memory.past = [Target.of(commit, render, rendered, desired, id(catalog), app.destination_namespace)]
+
+
+def _note_rendered(app: Application, memory: Memory, chosen: Chosen, values: tuple[str, ...]) -> None:
+    memory.rendered_generation = app.metadata.generation
+    memory.rendered_sha = chosen.sha
+    memory.rendered_values = values
 
 
 def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:

@@ -38,7 +38,13 @@ class Judgement:
 
 # Kept against expectation, but as asked: said, without making anything unready.
 NOTICES = frozenset(
-    {Reason.PRUNE_UNCONFIRMED, Reason.PRUNE_BLOCKED, Reason.PRUNE_WAITING, Reason.RETAINED_BY}
+    {
+        Reason.PRUNE_UNCONFIRMED,
+        Reason.PRUNE_BLOCKED,
+        Reason.PRUNE_WAITING,
+        Reason.RETAINED_BY,
+        Reason.UNSTABLE_RENDER,
+    }
 )
 
 # Nothing failed, but the cluster isn't as Git says, and stays so until somebody decides.

@@ -72,10 +72,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a revision wants: the objects, and what the render could not honour."""
+    """What a revision wants: the objects, and what the render could not honour.
+
+    `hidden` are the values of Secrets that went in: no message may show them.
+    """
 
     manifests: tuple[Manifest, ...]
     warnings: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

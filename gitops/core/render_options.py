@@ -34,12 +34,27 @@ class KustomizeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenValues:
+    """Values from a ConfigMap or Secret, as text; with a `target_path` a single string.
+
+    `mark` stands for the text in the render key: from it, a Secret's text can't be guessed.
+    """
+
+    where: str  # the field of the spec
+    origin: str  # "key values.yaml of the Secret shop/web"
+    text: str = field(repr=False)
+    target_path: str
+    secret: bool
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class HelmOptions:
     """What `helm template` is given.
 
-    `values_files` are relative to the source path and may leave it by `../`; `values` win
-    over them. `kube_version` and `api_versions` are the target cluster's; None leaves Helm's
-    own defaults.
+    `values_files` are relative to the source path and may leave it by `../`; `values_from` win
+    over them, and `values` over both. `kube_version` and `api_versions` are the target cluster's;
+    None leaves Helm's own defaults.
     """
 
     release_name: str = ""  # empty: the Application's name
@@ -47,6 +62,7 @@ class HelmOptions:
     values: Mapping[str, Json] = field(default_factory=dict, repr=False)
     kube_version: str | None = None
     api_versions: tuple[str, ...] | None = None
+    values_from: tuple[GivenValues, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +97,6 @@ def canonical_options(options: RenderOptions, used: RendererUsed) -> bytes:
             "kubeVersion": options.helm.kube_version,
             "apiVersions": versions,
         }
+        if options.helm.values_from:
+            fields["valuesFrom"] = [[one.target_path, one.mark] for one in options.helm.values_from]
     return json.dumps({used: fields}, sort_keys=True, separators=(",", ":")).encode()

@@ -97,6 +97,24 @@ _RENDERING = {
         "Run `gitops render` on the folder: it does the same on your machine.",
         Blame.REPOSITORY,
     ),
+    Reason.UNSTABLE_RENDER: Explanation(
+        "The same commit with the same values gives other objects each time it is rendered: the chart makes "
+        "up random values or asks for the time. Those objects stay as they were applied, and are not healed; "
+        "all others are.",
+        "Set the value, by spec.render.helm.values or valuesFrom, so that the chart doesn't make one up.",
+        Blame.REPOSITORY,
+    ),
+    Reason.VALUES_NOT_FOUND: Explanation(
+        "A ConfigMap or Secret that spec.render.helm.valuesFrom names, or its key, does not exist. What runs "
+        "stays as it is; as soon as it is there, it is rendered.",
+        "Create it in the Application's namespace, correct the name or key, or set optional: true.",
+        Blame.SPEC,
+    ),
+    Reason.INVALID_VALUES: Explanation(
+        "What a ConfigMap or Secret of spec.render.helm.valuesFrom holds is no YAML mapping of values.",
+        "Correct the content of the key that is named, or set targetPath if it is a single value.",
+        Blame.SPEC,
+    ),
     Reason.RENDER_TIMEOUT: Explanation(
         "Rendering took longer than is allowed and was ended.",
         "Look for templates that loop or generate very much; split the folder into several Applications.",

@@ -69,7 +69,8 @@ _HINTS = (
 class Redactor:
     """Takes credentials out of text and of structures. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = _KEEP) -> None:
+        self._keep = keep
         self._lock = threading.Lock()
         self._remembered: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._uses: Counter[str] = Counter()  # two values may share a line
@@ -77,7 +78,7 @@ class Redactor:
         self._spellings: dict[str, tuple[str, ...]] = {}
 
     def remember(self, value: str | bytes) -> None:
-        """Mask this value from now on, also inside base64, URLs and JSON; at most 1,000 values.
+        """Mask this value from now on, also inside base64, URLs and JSON; at most `keep` values.
 
         Call it where a credential is read, each time: the least recently used is forgotten first.
         Values of fewer than four characters are not masked.
@@ -95,7 +96,7 @@ class Redactor:
                 self._uses[spelling] += 1
                 if self._uses[spelling] == 1:
                     self._index(spelling, add=True)
-            if len(self._remembered) > _KEEP:
+            if len(self._remembered) > self._keep:
                 _, forgotten = self._remembered.popitem(last=False)
                 for spelling in forgotten:
                     self._uses[spelling] -= 1
@@ -114,6 +115,10 @@ class Redactor:
             for pattern, replacement in _SHAPES:
                 text = pattern.sub(replacement, text)
         return text if text.isprintable() else text.translate(_CONTROLS)
+
+    def known(self, text: str) -> str:
+        """`text` without the remembered values, and otherwise as it is."""
+        return self._without_remembered(text)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """`value` as JSON knows it, without credentials; whatever else it is becomes text first."""

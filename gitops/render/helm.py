@@ -9,6 +9,7 @@ from gitops.core.model import Json, Rendered
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.render_options import HelmOptions
 from gitops.render.errors import RenderError
+from gitops.render.given_values import Given, written
 from gitops.render.limits import Budget
 from gitops.render.manifests import Collector
 from gitops.render.outcome import NeedPaths
@@ -52,18 +53,28 @@ def render_helm(
     files.write(tree)
     for link, target in links.items():
         _link(tree, link, target)
+    given = written(options.values_from, folder, budget)
     (folder / "values.json").write_text(json.dumps(dict(options.values)))
     argv = _command(binaries.helm, f"tree/{path}" if path else "tree", release, namespace, options)
     for value_file in value_files:
         argv += ["--values", f"tree/{value_file}"]
-    argv += ["--values", "values.json"]
+    for name in (*given.files, "values.json"):
+        argv += ["--values", name]
+    with given.hidden_in_errors():
+        return given.hidden_in(_templated(argv, files, path, budget, folder, given))
+
+
+def _templated(
+    argv: list[str], files: SentFiles, path: str, budget: Budget, folder: Path, given: Given
+) -> Rendered:
+    tree = folder / "tree"
     homes = {f"HELM_{name}_HOME": str(folder / "helm" / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
     result = run_tool(argv, folder, {**homes, "HELM_PLUGINS": str(folder / "helm" / "none")}, budget.limits)
     if not result.succeeded:
         missed = missed_paths(result.raw_error, tree)
         if unsent := {real for what, real in map(files.find, sorted(missed)) if what is Found.UNSENT}:
             raise NeedPaths(unsent)
-        raise _failed(result.error, path)
+        raise _failed(given.hide(result.error), path)  # before it is shortened: half a value is not found
     return _collected(result.output, path, budget)
 
 

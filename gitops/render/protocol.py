@@ -12,7 +12,13 @@ from typing import Any, TypeAlias
 
 from gitops.core.model import Json, Manifest, ObjectKey, Rendered, TreeFile
 from gitops.core.problem import Blame, GitopsError, Problem, Reason
-from gitops.core.render_options import HelmOptions, KustomizeOptions, PlainOptions, RenderOptions
+from gitops.core.render_options import (
+    GivenValues,
+    HelmOptions,
+    KustomizeOptions,
+    PlainOptions,
+    RenderOptions,
+)
 from gitops.render.errors import RenderError, unavailable
 from gitops.render.health import (
     HEALTH_LIMITS,
@@ -136,6 +142,7 @@ def decode_request(header: bytes, body: bytes) -> RenderRequest | HealthRequest 
                 release_name=helm["release_name"],
                 values_files=tuple(helm["values_files"]),
                 values=helm["values"],
+                values_from=tuple(GivenValues(**one) for one in helm["values_from"]),
                 kube_version=helm["kube_version"],
                 api_versions=None if versions is None else tuple(versions),
             ),
@@ -162,6 +169,7 @@ def encode_done(done: Done) -> list[bytes]:
             for each in manifests
         ],
         "warnings": list(done.rendered.warnings),
+        "hidden": list(done.rendered.hidden),
         "renderer": done.renderer,
         "used": list(done.used),
     }
@@ -239,7 +247,9 @@ def _decode_done(fields: dict[str, Any], body: bytes) -> Done:
     if fields["renderer"] not in ("plain", "kustomize", "helm"):
         raise ValueError("an unknown renderer")
     warnings = tuple(_text(warning) for warning in fields["warnings"])
-    return Done(Rendered(tuple(manifests), warnings), fields["renderer"], tuple(map(_text, fields["used"])))
+    hidden = tuple(_text(value) for value in fields["hidden"])
+    rendered = Rendered(tuple(manifests), warnings, hidden)
+    return Done(rendered, fields["renderer"], tuple(map(_text, fields["used"])))
 
 
 def _manifest(

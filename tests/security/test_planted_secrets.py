@@ -134,6 +134,52 @@ class Story:
         for output in ("text", "json", "yaml"):
             self.ask("diff", f"{app.namespace}/{app.name}", "-o", output)
 
+    def values(self) -> None:
+        """A chart's values from a Secret: good, changed, quoted by Helm and by the server, and no YAML."""
+        site, value = self.site, self.planted.value
+        mark = f"{value('in a Secret of values')}".replace("'", "''")
+
+        def held(text: str) -> Obj:
+            return {"stringData": {"values.yaml": f"login: {{password: '{text}'}}\n"}}
+
+        made = self.cluster.create({**thing("v1", "Secret", f"{site.name}-values", HOME), **held(mark)})
+        chart = {"chart/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n"}
+        good = (
+            "apiVersion: v1\nkind: %s\nmetadata: {name: c}\n%s: {k: {{ .Values.login.password | quote }}}\n"
+        )
+        chart["chart/templates/a.yaml"] = good % ("Secret", "stringData")
+        chart["chart/templates/b.yaml"] = good % ("ConfigMap", "data")
+        site.push(chart)
+        given = [{"kind": "Secret", "name": f"{site.name}-values"}]
+        app = site.application("values", path="chart", render={"helm": {"valuesFrom": given}})
+        app.wait_ready()
+        assert site.data("c") == {"k": value("in a Secret of values")}
+        app.patch({"spec": {"suspend": True}})
+        app.wait_reason("Suspended", "Ready")
+        self.cluster.patch(made, held(value("in changed values")))
+        self.look_at(app)
+        app.patch({"spec": {"suspend": False}})
+        wait_for(lambda: site.data("c") == {"k": value("in changed values")}, "the new value is applied")
+        app.wait_ready()
+        for name, template in (
+            ("Helm", "{{ fail .Values.login.password }}"),
+            ("renderer", "{{ .Values.login | toYaml }}"),
+            ("server", (good % ("Service", "spec")).replace("k:", "clusterIP:")),
+        ):
+            self.cluster.patch(made, held(value(f"quoted by the {name}")))
+            site.push({"chart/templates/bad.yaml": template})
+            app.wait(lambda status: status.get("problems"), f"the {name} refuses it")
+            self.look_at(app)
+            site.push({"chart/templates/bad.yaml": None})
+            app.wait(lambda status: not status.get("problems"), "it is well again")
+        self.cluster.patch(made, {"stringData": {"values.yaml": f"a: [{value('in broken values')}\n"}})
+        app.wait_reason("InvalidValues")
+        self.look_at(app)
+
+    def look_at(self, app: App) -> None:
+        for output in ("text", "json"):
+            self.ask("diff", f"{app.namespace}/{app.name}", "-o", output)
+
     def credentials(self) -> None:
         """A wrong Git password, the right one, and one that is rotated."""
         planted, site = self.planted, self.site
@@ -186,6 +232,7 @@ def planted(
             story = Story(planted, site, Command(cluster.control_plane.kubeconfig, folder, tools))
             app = story.good()
             story.bad(app)
+            story.values()
             story.credentials()
             time.sleep(0.5)
             planted.note("metrics", controller.exposition())

@@ -1,12 +1,16 @@
 """Charts, templated by the real tool."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gitops.core.model import Json
-from gitops.core.problem import Blame, Reason
-from gitops.core.render_options import HelmOptions
+from gitops.core.problem import Blame, GitopsError, Reason
+from gitops.core.render_options import GivenValues, HelmOptions
+from gitops.render.errors import problems_of
 
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 
@@ -147,3 +151,89 @@ async def test_a_key_that_a_template_writes_twice_has_its_place(failure: Callabl
     assert error.problem.reason is Reason.INVALID_MANIFEST
     assert error.problem.where == "app/templates/a.yaml (its output):7"
     assert "first in line 6" in error.problem.message
+
+
+def from_object(text: str, *, secret: bool = False, path: str = "") -> GivenValues:
+    """Values as the controller hands them over."""
+    return GivenValues("spec.render.helm.valuesFrom[0]", "key v of the Secret s/v", text, path, secret, "x")
+
+
+async def test_values_from_objects_win_over_files_and_inline_ones_over_them(
+    render: Callable[..., Any],
+) -> None:
+    keys = ("file", "first", "second", "inline", "deep")
+    template = config_map("web").replace("  a: b\n", "")
+    template += "".join(f"  {key}: {{{{ .Values.{key} | quote }}}}\n" for key in keys[:-1])
+    template += '  deep: {{ index .Values.auth "a.b" "password" | quote }}\n'
+    done = await render(
+        {
+            "app/Chart.yaml": CHART,
+            "app/values-prod.yaml": "file: f\nfirst: f\nsecond: f\ninline: f\n",
+            "app/templates/a.yaml": template,
+        },
+        helm=HelmOptions(
+            values_files=("values-prod.yaml",),
+            values={"inline": "i"},
+            values_from=(
+                from_object("first: 1st\nsecond: 1st\ninline: 1st\n"),
+                from_object("second: 2nd\ninline: 2nd\n"),
+                from_object("007: it's text\n", path=r"auth.a\.b.password"),
+                from_object(""),
+            ),
+        ),
+    )
+    assert data(done)["web"] == {
+        "file": "f",
+        "first": "1st",
+        "second": "2nd",
+        "inline": "i",
+        "deep": "007: it's text\n",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: 'hunter2\nb: c\n", "is not valid YAML (line "),
+        ("hunter2: 1\nhunter2: 2\n", "is not valid YAML (line 2)"),
+        ("a: *hunter2\n", "is not valid YAML"),
+        ("hunter2\n", "is no YAML mapping"),
+        ("a: hunter2\n---\nb: 1\n", "has several YAML documents"),
+    ],
+)
+async def test_broken_values_are_named_and_not_quoted(
+    render: Callable[..., Any], text: str, says: str
+) -> None:
+    files = {"app/Chart.yaml": CHART, "app/templates/a.yaml": config_map("web")}
+    with pytest.raises(GitopsError) as caught:
+        await render(files, helm=HelmOptions(values_from=(from_object(text),)))
+    problem = caught.value.problem
+    assert (problem.reason, problem.blame) == (Reason.INVALID_VALUES, Blame.SPEC)
+    assert problem.where == "spec.render.helm.valuesFrom[0]"
+    assert f"key v of the Secret s/v {says}" in problem.message
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{{ fail (printf "it is %s" .Values.auth.password) }}',
+        "{{ fail (.Values.auth.password | b64enc) }}",
+        '{{ fail (printf "it is %v" .Values) }}',
+        '{{ fail (printf "it is %v" .Values.auth.pin) }}',
+        "{{ .Values.auth.password.nothing }}",
+        '{{ fail (cat (repeat 1990 "x") .Values.auth.password) }}',
+        "{{ .Values.auth.password }}: [",
+        "kind: {{ .Values.auth.password | quote }}",
+    ],
+)
+async def test_no_message_quotes_what_came_from_a_secret(render: Callable[..., Any], line: str) -> None:
+    password = 'correct "horse" battery'
+    values = from_object(f"auth:\n  password: '{password}'\n  pin: 1234567890\n", secret=True)
+    files = {"app/Chart.yaml": CHART, "app/templates/a.yaml": f"{line}\n"}
+    with pytest.raises(GitopsError) as caught:
+        await render(files, helm=HelmOptions(values_from=(values,)))
+    told = " ".join(str(one) for one in problems_of(caught.value))
+    encoded = base64.b64encode(password.encode()).decode()
+    for part in ("correct", "horse", "battery", "1234567890", "1.23456789e+09", encoded):
+        assert part not in told

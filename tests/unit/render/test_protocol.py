@@ -7,7 +7,7 @@ import pytest
 
 from gitops.core.model import Manifest, ObjectKey, Rendered, TreeFile
 from gitops.core.problem import Blame, GitopsError, Problem, Reason
-from gitops.core.render_options import HelmOptions, KustomizeOptions, PlainOptions, RenderOptions
+from gitops.core.render_options import GivenValues, HelmOptions, KustomizeOptions, PlainOptions, RenderOptions
 from gitops.render.errors import RenderError
 from gitops.render.limits import Limits
 from gitops.render.outcome import Done, NeedPaths
@@ -26,9 +26,9 @@ from gitops.render.protocol import (
 MANIFEST = Manifest(
     "v1", "ConfigMap", "", "a", b'{"name":"a"}', b'"apiVersion":"v1","kind":"ConfigMap"', "a.yaml:1"
 )
-DONE = Done(
-    Rendered((MANIFEST, replace(MANIFEST, name="b", metadata=b'{"name":"b"}')), ("careful",)), "plain", ("",)
-)
+BOTH = (MANIFEST, replace(MANIFEST, name="b", metadata=b'{"name":"b"}'))
+DONE = Done(Rendered(BOTH, ("careful",), ("hunter2",)), "plain", ("",))
+GIVEN = GivenValues("spec.x[0]", "key v of the Secret s/v", "a: 1", "b", secret=True, mark="m")
 
 
 def split(message: list[bytes]) -> tuple[bytes, bytes]:
@@ -53,7 +53,7 @@ def test_a_request_arrives_as_it_was_sent() -> None:
             "helm",
             PlainOptions(("a",), ("b",)),
             KustomizeOptions(("x:1",), "p-", "-s"),
-            HelmOptions("r", ("../v.yaml",), {"a": [1, {"b": None}]}, "1.37", ("apps/v1",)),
+            HelmOptions("r", ("../v.yaml",), {"a": [1, {"b": None}]}, "1.37", ("apps/v1",), (GIVEN,)),
         ),
         Limits(seconds=5, objects=7),
         ("deploy", "c"),
