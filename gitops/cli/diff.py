@@ -67,7 +67,7 @@ def exit_code(shown: Preview) -> int:
     if problems:
         return _exit_of(problems)
     drifted = any(one.reason is Reason.DRIFTED for one in refusals(shown))
-    return Exit.DIFFERENT if shown.plan.acts or drifted else Exit.DONE
+    return Exit.DIFFERENT if shown.acts or drifted else Exit.DONE
 
 
 def _exit_of(problems: list[Problem]) -> int:

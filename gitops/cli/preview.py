@@ -8,6 +8,7 @@ from typing import Any
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
+from gitops.cli.due_hooks import DueHook, due_hooks
 from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.cli.values import values_of
@@ -55,6 +56,12 @@ class Preview:
     proposal: Proposal | None = None  # what an approval would have to name
     hidden: tuple[str, ...] = field(default=(), repr=False)  # values of Secrets that nothing may show
     notices: tuple[Problem, ...] = ()
+    hooks: tuple[DueHook, ...] = ()
+
+    @property
+    def acts(self) -> bool:
+        """Whether a sync would do anything."""
+        return self.plan.acts or bool(self.hooks)
 
 
 async def preview(
@@ -106,8 +113,9 @@ async def preview(
         f"{key}: its replicas are left to {one.scaler}" for key, one in sorted(tried.items()) if one.scaler
     ]
     warnings = (*rendered.warnings, *desired.notes, *scaled, *_waits(app))
+    hooks = due_hooks(app, desired, where.revision, deployed=situation.deployed)
     return Preview(
-        app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices
+        app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices, hooks
     )
 
 

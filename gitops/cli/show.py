@@ -1,7 +1,7 @@
 """How differences are printed: by object and field path, Secret values hidden."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -9,12 +9,14 @@ from rich.text import Text
 
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL, APPROVE_ANNOTATION
 from gitops.api.spec import Deploy
+from gitops.cli.due_hooks import AFTER, BEFORE
 from gitops.cli.hiding import object_without_hidden, without_hidden
 from gitops.cli.preview import Preview, refusals
 from gitops.controller.applications import owner_of
 from gitops.controller.gather import DryRun
 from gitops.core.desired import body_of
 from gitops.core.diff import ABSENT, Change, differences, without_noise
+from gitops.core.hook_annotations import HookPhase
 from gitops.core.mask import LAST_APPLIED, is_secret, masked, masked_change
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Step, Verb
@@ -88,8 +90,10 @@ def print_text(shown: Preview, console: Console) -> None:
     if shown.new:
         name = f"{shown.app.metadata.namespace}/{shown.app.metadata.name}"
         console.print(Text(f"as if a new Application {name} were made: nothing would be pruned", style="dim"))
+    _print_hooks(shown, BEFORE, console)
     for step in (*shown.plan.steps, *shown.plan.prunes):
         _print_step(shown, step, console)
+    _print_hooks(shown, AFTER, console)
     for problem in refusals(shown):
         console.print(Text(f"! {problem}", style="bold red"), soft_wrap=True)
     for one in shown.notices:
@@ -100,6 +104,12 @@ def print_text(shown: Preview, console: Console) -> None:
     if shown.proposal and shown.app.spec.sync.deploy is Deploy.MANUAL:
         console.print(Text(f"to deploy it, annotate the Application with {APPROVE_ANNOTATION}: "), end="")
         console.print(Text(shown.proposal.digest, style="bold"))
+
+
+def _print_hooks(shown: Preview, phases: Collection[HookPhase], console: Console) -> None:
+    for one in shown.hooks:
+        if one.phase in phases:
+            console.print(Text(f"> {one.key}: runs as {one.phase} hook", style="cyan"), soft_wrap=True)
 
 
 def _print_step(shown: Preview, step: Step, console: Console) -> None:
@@ -153,6 +163,8 @@ def summary(shown: Preview) -> str:
         Verb.DELETE: "to prune",
     }
     parts = [f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb]]
+    if shown.hooks:
+        parts.append(f"{len(shown.hooks)} hook{'s' if len(shown.hooks) > 1 else ''} to run")
     refused = len(refusals(shown))
     if refused:
         parts.append(f"{refused} refused")
@@ -192,6 +204,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
         **({"digest": shown.proposal.digest} if shown.proposal else {}),
         "revision": shown.place.revision,
         "steps": steps,
+        "hooks": [{"phase": str(one.phase), "object": _named(one.key)} for one in shown.hooks],
         "refused": [{"reason": str(problem.reason), "message": str(problem)} for problem in refusals(shown)],
         "warnings": [*map(str, shown.notices), *shown.warnings],
         "summary": summary(shown),

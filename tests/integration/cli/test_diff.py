@@ -11,7 +11,7 @@ import yaml
 from tests.support.cluster import JSON_PATCH, Cluster, Obj
 from tests.support.command import Command, Ran
 from tests.support.controller import HOME, Controller
-from tests.support.manifests import config_map, deployment, secret, service, thing, to_yaml
+from tests.support.manifests import annotated, config_map, deployment, job, secret, service, thing, to_yaml
 from tests.support.site import App, Site
 from tests.support.wait import wait_for
 
@@ -165,6 +165,23 @@ def state(site: Site) -> dict[tuple[str, str], Any]:
         for one in site.cluster.list(api, kind, site.namespace)
         if one["metadata"]["name"] != "kube-root-ca.crt"
     }
+
+
+def test_the_hooks_that_a_sync_would_run_are_shown(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    before, after = annotated(job("migrate"), hook="PreSync"), annotated(job("notify"), hook="PostSync")
+    app = site.synced(before, config_map("a"), after)
+    assert diff(command, app).code == 0
+    suspended(app)
+    site.push_objects(before, config_map("a", {"key": "new"}), after)
+    ran = diff(command, app)
+    assert ran.code == 1
+    assert [line[:1] for line in ran.out.splitlines() if line[:1] in ">~"] == [">", "~", ">"]
+    assert f"> Job.batch {site.namespace}/migrate: runs as PreSync hook" in ran.out
+    assert "1 to update, 2 hooks to run" in ran.out
+    phases = [(one["phase"], one["object"]["name"]) for one in diff(command, app, "-o", "json").data["hooks"]]
+    assert phases == [("PreSync", "migrate"), ("PostSync", "notify")]
 
 
 def test_text_names_object_path_and_values(controller: Controller, command: Command, site: Site) -> None:
