@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Each has a control plane of its own (600 MB), and waits most of the time.
+WORKERS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup tools check format lint types unit test demo bench faults generate lock clean
@@ -46,7 +48,7 @@ unit: setup
 	pytest -q tests/unit
 
 test: setup tools check
-	pytest -q tests/integration tests/security tests/faults
+	pytest -q --numprocesses=$(WORKERS) --dist=loadfile tests/integration tests/security tests/faults
 
 demo: setup
 	@$(BIN)/gitops demo
