@@ -327,6 +327,14 @@ class Sync(SpecModel):
             "and does the rest; approve it for one revision with the annotation gitops.dev/approve."
         ),
     )
+    rollout_on_config_change: StrictBool = Field(
+        default=False,
+        description=(
+            "Restarts the Pods of Deployments, StatefulSets and DaemonSets when a ConfigMap or Secret of the "
+            "Application changes that they use, by a checksum in their template. A workload's annotation "
+            "gitops.dev/rollout-on-config-change wins."
+        ),
+    )
     create_namespace: StrictBool = Field(
         default=False,
         description="Creates the destination's namespace when it is missing; not owned, so never pruned.",

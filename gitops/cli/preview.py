@@ -87,13 +87,14 @@ async def preview(
     )
     done = await render_tree(where.tree, request, renderer)
     rendered, owner = done.rendered, owner_of(app)
-    desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore)
+    rollout = app.spec.sync.rollout_on_config_change
+    desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
     key = key_of_render(app, done.reads, done.renderer, target, await renderer.version())
     repeats = app.status.render_key == key and app.status.contents not in (None, "", desired.contents)
     notices: tuple[Problem, ...] = ()
     if repeats:
         again = (await render_tree(where.tree, request, renderer, done.reads)).rendered
-        repeated = place(again, owner, app.destination_namespace, catalog, app.spec.ignore)
+        repeated = place(again, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
         desired, notices = await _without_unstable(client, catalog, app, owner, desired, repeated)
     situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))

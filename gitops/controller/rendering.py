@@ -159,6 +159,7 @@ def key_of_render(
         application=f"{app.metadata.namespace}/{app.metadata.name}",
         namespace=app.destination_namespace,
         renderer_version=renderer_version,
-        # Other rules make other digests of the same manifests.
-        ignored=repr(app.spec.ignore) if app.spec.ignore else "",
+        # These make other digests of the same manifests.
+        placed=(repr(app.spec.ignore) if app.spec.ignore else "")
+        + ("rollout" if app.spec.sync.rollout_on_config_change else ""),
     )

@@ -368,7 +368,9 @@ def _cause(memory: Memory, done: Pass, *, is_same: bool) -> str:
 
 
 def _place(app: Application, rendered: Rendered, catalog: Catalog) -> Desired:
-    return place(rendered, owner_of(app), app.destination_namespace, catalog, app.spec.ignore)
+    spec = app.spec
+    rollout = spec.sync.rollout_on_config_change
+    return place(rendered, owner_of(app), app.destination_namespace, catalog, spec.ignore, rollout=rollout)
 
 
 def _commit_that_counts(app: Application, key: str, commit: CommitInfo) -> CommitInfo:

@@ -49,9 +49,18 @@ class Desired:
 
 
 def place(
-    rendered: Rendered, owner: Owner, namespace: str, catalog: Catalog, ignore: Iterable[Ignore] = ()
+    rendered: Rendered,
+    owner: Owner,
+    namespace: str,
+    catalog: Catalog,
+    ignore: Iterable[Ignore] = (),
+    *,
+    rollout: bool = False,
 ) -> Desired:
     """Give each manifest its key, with `namespace` where a namespaced object has none.
+
+    `ignore` are fields that are left to others; with `rollout` every workload restarts when its
+    configuration changes, unless it says otherwise itself.
 
     Duplicates that only show now (one manifest names the namespace, its twin relies on the
     default) are refused, both places named.
@@ -102,7 +111,7 @@ def place(
         )
         if ignored.scaler and (note := _note(key, manifest, ignored)):
             notes.append(note)
-    _add_checksums(wanted, manifests, owner)
+    _add_checksums(wanted, manifests, owner, rollout=rollout)
     contents = _contents(wanted.values(), hooks)
     order = order_of(wanted, hooks)
     problems += order.blocked.values()
@@ -131,10 +140,14 @@ def _note(key: ObjectKey, manifest: Manifest, ignored: Ignored) -> str:
 
 
 def _add_checksums(
-    wanted: dict[ObjectKey, Wanted], manifests: dict[ObjectKey, Manifest], owner: Owner
+    wanted: dict[ObjectKey, Wanted], manifests: dict[ObjectKey, Manifest], owner: Owner, *, rollout: bool
 ) -> None:
     """Let workloads that ask for it carry the checksum of their configuration, as if Git had it."""
-    asking = {key: manifests[key] for key, one in wanted.items() if one.directives.rollout}
+    asking = {
+        key: manifests[key]
+        for key, one in wanted.items()
+        if (rollout if one.directives.rollout is None else one.directives.rollout)
+    }
     if not asking:
         return
     configs = {

@@ -50,7 +50,7 @@ class Directives:
     apply: ApplyMode = ApplyMode.ALWAYS
     force: bool = False  # may be deleted and created anew when a field is immutable
     ignore_health: bool = False
-    rollout: bool = False  # its Pods are restarted when their configuration changes
+    rollout: bool | None = None  # its Pods are restarted when their configuration changes
     depends_on: tuple[ObjectKey, ...] = ()
     hook: Hook | None = None
     skip: bool = False  # never applied

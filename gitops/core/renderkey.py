@@ -16,14 +16,15 @@ def render_key(
     application: str,
     namespace: str,
     renderer_version: str,
-    ignored: str = "",
+    placed: str = "",
 ) -> str:
     """Digest all that a render depends on: SHA-256 cut to 128 bits, base32 in lower case.
 
     `reads` maps each file or folder that the render could see to its digest, None where it
     looked for something that is not there (its later appearance has to change the key).
     Only a chart can ask for the release's name and namespace, hence they count for Helm only.
-    `ignored` are the rules by which fields are left to others; empty without any.
+    `placed` says what else decides over the objects' digests (fields that are left to others, checksums
+    of configuration); empty without any.
     """
     chart_sees = [application, namespace] if used == "helm" else []
     described = [
@@ -31,7 +32,7 @@ def render_key(
         canonical_options(options, used).decode(),
         chart_sees,
         sorted((path, digest) for path, digest in reads.items()),
-        *([ignored] if ignored else []),
+        *([placed] if placed else []),
     ]
     # JSON quotes its strings: no two different inputs run together into the same bytes.
     digest = hashlib.sha256(json.dumps(described, separators=(",", ":")).encode()).digest()

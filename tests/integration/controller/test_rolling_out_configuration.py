@@ -134,3 +134,17 @@ def test_the_diff_of_a_new_workload_shows_no_digest(
         assert ran.code == 1
         assert "web" in ran.out
         assert CHECKSUM not in ran.out
+
+
+def test_an_application_can_ask_for_all_its_workloads_and_one_can_be_exempt(
+    controller: Controller, site: Site
+) -> None:
+    app = site.synced(*parts(annotations={}))
+    assert checksum(site) is None
+    app.patch({"spec": {"sync": {"rolloutOnConfigChange": True}}})
+    wait_for(lambda: checksum(site), "the option counts at once")
+    first = checksum(site)
+    push(site, app, *parts(setting="2", annotations={}))
+    assert checksum(site) not in (None, first)
+    push(site, app, *parts(setting="2", annotations={"gitops.dev/rollout-on-config-change": "false"}))
+    assert checksum(site) is None
