@@ -163,6 +163,11 @@ def our_definition(cluster: Cluster) -> Obj | None:
     return cluster.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "applications.gitops.dev")
 
 
+def is_established(definition: Obj | None) -> bool:
+    conditions = ((definition or {}).get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
 def test_deleting_our_definition_leaves_every_object_alone(
     controller: Controller, cluster: Cluster, site: Site
 ) -> None:
@@ -184,7 +189,7 @@ def test_deleting_our_definition_leaves_every_object_alone(
         for name in ("resourceVersion", "uid", "managedFields", "creationTimestamp"):
             definition["metadata"].pop(name, None)
         cluster.create({**definition, "status": {}})
-        cluster.kubectl("wait", "--for=condition=Established", "crd/applications.gitops.dev")
+        wait_for(lambda: is_established(our_definition(cluster)), "our definition is established")
     site.application("again").wait_ready(timeout=60)
     assert [
         site.get(kind, name)["metadata"]["uid"] for kind, name in (("ConfigMap", "a"), ("Service", "b"))

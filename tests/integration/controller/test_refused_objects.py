@@ -88,7 +88,14 @@ def test_an_immutable_field_is_named_and_deleting_the_object_helps(
     changed: dict[str, Any] = deployment("d", selector=other)
     changed["spec"]["template"]["metadata"]["labels"] = other["matchLabels"]
     sha = site.push_objects(changed)
-    told(controller, app, "ImmutableField", "spec.selector", "Deployment.apps", advice="gitops.dev/force: Enabled")
+    told(
+        controller,
+        app,
+        "ImmutableField",
+        "spec.selector",
+        "Deployment.apps",
+        advice="gitops.dev/force: Enabled",
+    )
     goes_on(steady)
     site.cluster.delete(site.get("Deployment", "d", "apps/v1"))
     app.wait_ready(sha)
