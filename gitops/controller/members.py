@@ -21,6 +21,7 @@ from gitops.observe.metrics import Metrics
 Listener: TypeAlias = Callable[[str, Observed | None, Observed | None], None]
 
 _SYNC_TIMEOUT = 20.0
+_REMEMBERED = 4096
 
 log = logs.get("members")
 
@@ -37,6 +38,7 @@ class Members:
         self._by_set: dict[str, dict[ObjectKey, Observed]] = {}
         self._reflectors: dict[GroupKind, tuple[Reflector, asyncio.Task[None]]] = {}
         self._failures: dict[GroupKind, Problem] = {}
+        self._left: dict[str, str] = {}  # uid → version at which it went, of those that went last
 
     def of(self, applyset_id: str) -> Mapping[ObjectKey, Observed]:
         """The objects that carry this part-of label, members or copies."""
@@ -135,6 +137,12 @@ class Members:
         metadata = obj["metadata"]
         key = _key(kind, metadata)
         known = self._by_kind.get(kind, {}).get(key)
+        # The answer to a write of ours may come after the event of a deletion that followed it; taken in
+        # then, it would stay for ever.
+        self._left.pop(metadata["uid"], None)
+        self._left[metadata["uid"]] = metadata["resourceVersion"]
+        if len(self._left) > _REMEMBERED:
+            del self._left[next(iter(self._left))]
         # The event of a predecessor, when its successor has been made already.
         if known and known.uid == metadata["uid"]:
             self._take_out(key)
@@ -170,6 +178,9 @@ class Members:
             self._take_out(key)
 
     def _put(self, seen: Observed) -> None:
+        left_at = self._left.get(seen.uid)
+        if left_at is not None and not _is_later(seen.resource_version, left_at):
+            return
         objects = self._by_kind.setdefault(seen.key.group_kind, {})
         before = objects.get(seen.key)
         if before is not None:
@@ -197,6 +208,11 @@ class Members:
 
 def _key(kind: GroupKind, metadata: Mapping[str, Any]) -> ObjectKey:
     return ObjectKey(kind.group, kind.kind, metadata.get("namespace", ""), metadata["name"])
+
+
+def _is_later(version: str, than: str) -> bool:
+    """Whether a resourceVersion is later; what is no number is taken as later, as in `_is_older`."""
+    return not (version.isdigit() and than.isdigit()) or int(version) > int(than)
 
 
 def _is_older(seen: Observed, known: Observed) -> bool:
