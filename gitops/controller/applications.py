@@ -15,6 +15,7 @@ from gitops.api.group import (
     PLURAL,
     VERSION,
 )
+from gitops.core.approval import names
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.model import GroupKind
 from gitops.core.resources import NEEDED_VERBS, Resource
@@ -39,9 +40,7 @@ def key_of(app: Application) -> AppKey:
 
 def is_approved(app: Application, sha: str) -> bool:
     """Whether somebody said yes to the prunes of this very revision."""
-    approved = app.metadata.annotations.get(APPROVE_ANNOTATION, "")
-    # At least what Git shows as short: an empty or tiny prefix would approve everything.
-    return len(approved) >= 7 and sha.startswith(approved)
+    return names(app.metadata.annotations.get(APPROVE_ANNOTATION, ""), sha)
 
 
 def kinds_of(metadata: Metadata) -> set[GroupKind]:

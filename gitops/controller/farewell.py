@@ -7,7 +7,7 @@ from gitops.api.application import Application
 from gitops.controller.hooks import HookRunner
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.progress import result_of
+from gitops.controller.progress import load_results, result_of
 from gitops.core.hook_annotations import HookPhase, Occasion
 from gitops.core.hooks import again, failed_problem, phase_state, words_of
 
@@ -26,11 +26,7 @@ class Farewell:
         if runner is None or not any(phase in one.hook.phases for one in runner.target.hooks):
             return True
         memory = self.memory
-        if not memory.hooks_loaded:
-            memory.hooks_loaded = True
-            memory.hook_results = {
-                (one.phase, one.base): one for one in map(result_of, self.app.status.hooks)
-            }
+        load_results(self.app, memory)
         if memory.retry_hooks:
             memory.hook_results = again(memory.hook_results)
             memory.retry_hooks = False

@@ -22,7 +22,7 @@ from gitops.core.hooks import (
 from gitops.core.identity import Owner
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
-from gitops.core.resources import Catalog, Resource
+from gitops.core.resources import Catalog
 from gitops.core.verdict import judge
 from gitops.kube import objects
 from gitops.kube.client import JSON, Client
@@ -105,8 +105,8 @@ class HookRunner:
         resource = self.catalog.at_version(start.wanted.api_version, start.key.kind)
         if resource is None:
             return _waiting(start, "waits until its kind is served")
-        before = [one for one in self._earlier(start) if HookDelete.BEFORE_HOOK_CREATION in _policy(start)]
-        if before:
+        before = self._earlier(start)
+        if before and HookDelete.BEFORE_HOOK_CREATION in start.wanted.hook.delete:
             # Two runs of a migration must never meet: the next begins when the last is gone.
             await each(before, self._delete)
             return None
@@ -190,16 +190,8 @@ class HookRunner:
         resource = self.catalog.preferred(seen.key.group_kind)
         if resource is None or seen.deleting:
             return
-        await delete_hook(self.client, resource, seen)
-
-
-async def delete_hook(client: Client, resource: Resource, seen: HookObject) -> None:
-    """Delete exactly this object of a hook; an answer that says no is seen at the next look."""
-    await objects.delete_exactly(client, resource, seen.key, seen.uid)
-
-
-def _policy(start: HookStart) -> frozenset[HookDelete]:
-    return start.wanted.hook.delete
+        # An answer that says no is seen at the next look.
+        await objects.delete_exactly(self.client, resource, seen.key, seen.uid)
 
 
 def _ended_unseen(result: HookResult, why: str) -> HookResult:

@@ -110,7 +110,7 @@ class Memory:
     hooks_loaded: bool = False
     retry_hooks: bool = False  # somebody asked for another attempt
     failed_run: str = ""  # the sync that can't go on: its hooks for that are due
-    told_failed: set[str] = field(default_factory=set)
+    told_failed: str = ""  # the run for whose failure a pass was asked already
     steps_seen: set[int] = field(default_factory=set)  # states of objects that counted as progress
     unapproved: bool = False  # nothing of `target` was carried out: nobody has approved it
     approved: str = ""  # the contents whose deployment was approved

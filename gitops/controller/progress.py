@@ -44,11 +44,16 @@ def is_deployed(status: Status, target: Target) -> bool:
     return bool(status.render_key) and status.render_key == target.render.key
 
 
-def begin_run(app: Application, memory: Memory, target: Target) -> str:
-    """The run that the target belongs to; results of another run are forgotten."""
+def load_results(app: Application, memory: Memory) -> None:
+    """After a start: what became of hooks, as the status kept it."""
     if not memory.hooks_loaded:
         memory.hooks_loaded = True
         memory.hook_results = {(one.phase, one.base): one for one in map(result_of, app.status.hooks)}
+
+
+def begin_run(app: Application, memory: Memory, target: Target) -> str:
+    """The run that the target belongs to; results of another run are forgotten."""
+    load_results(app, memory)
     run = run_id(target.contents, target.commit.sha, memory.hook_results.values())
     if any(one.run != run for one in memory.hook_results.values()):
         memory.hook_results = {}

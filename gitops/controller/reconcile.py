@@ -237,8 +237,8 @@ class Reconciler:
         heading = done.towards
         if heading is None or (heading.gate.finished and not done.waiting_prunes):
             return False
-        if memory.failed_run == done.run and done.run not in memory.told_failed:
-            memory.told_failed = {done.run}
+        if memory.failed_run == done.run and done.run != memory.told_failed:
+            memory.told_failed = done.run
             return True
         return any(one.done for one in done.outcomes)
 

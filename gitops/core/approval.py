@@ -10,7 +10,7 @@ from gitops.core.plan import Plan, Verb
 from gitops.core.problem import Blame, Problem, Reason
 
 _HEALING = frozenset({Verb.HEAL, Verb.REPAIR})
-_SHORTEST = 7  # characters of a digest or SHA: an empty or tiny prefix would approve everything
+_SHORTEST = 7  # what Git shows as short: an empty or tiny prefix would approve everything
 _WORDS = {
     Verb.CREATE: "to create",
     Verb.UPDATE: "to update",
@@ -64,5 +64,9 @@ def proposal_of(plan: Plan, hooks: Iterable[WantedHook], *, deployed: bool) -> P
 
 def approves(annotation: str, proposal: Proposal, sha: str) -> bool:
     """Whether the annotation's value approves this: the plan's digest, or the revision."""
-    given = annotation.strip()
-    return len(given) >= _SHORTEST and (proposal.digest.startswith(given) or sha.startswith(given))
+    return names(annotation.strip(), proposal.digest, sha)
+
+
+def names(given: str, *digests: str) -> bool:
+    """Whether a value names one of these, by its start."""
+    return len(given) >= _SHORTEST and any(one.startswith(given) for one in digests)

@@ -20,7 +20,7 @@ from gitops.api.group import (
     ROLLOUT_ANNOTATION,
     WAVE_ANNOTATION,
 )
-from gitops.core.hook_annotations import DirectiveError, Hook, read_hook
+from gitops.core.hook_annotations import DirectiveError, Hook, known, read_hook
 from gitops.core.model import ObjectKey
 
 
@@ -143,14 +143,6 @@ def _is_sound(told: tuple[str, str]) -> bool:
     return True
 
 
-def _enum(enum: type[StrEnum], name: str, value: str) -> str:
-    for one in enum:
-        if one.value == value:
-            return one
-    expected = ", ".join(enum)
-    raise DirectiveError(f"the annotation {name} is {value!r}; expected: {expected}")
-
-
 def _flag(name: str, value: str, words: tuple[str, str]) -> bool:
     if value not in words:
         raise DirectiveError(f"the annotation {name} is {value!r}; expected: {', '.join(words)}")
@@ -171,11 +163,11 @@ def _our_wave(found: Directives, value: str, _: list[str]) -> Directives:
 
 
 def _our_prune(found: Directives, value: str, _: list[str]) -> Directives:
-    return replace(found, prune=PruneMode(_enum(PruneMode, PRUNE_ANNOTATION, value)))
+    return replace(found, prune=PruneMode(known(PruneMode, PRUNE_ANNOTATION, value)))
 
 
 def _our_apply(found: Directives, value: str, _: list[str]) -> Directives:
-    return replace(found, apply=ApplyMode(_enum(ApplyMode, APPLY_ANNOTATION, value)))
+    return replace(found, apply=ApplyMode(known(ApplyMode, APPLY_ANNOTATION, value)))
 
 
 def _our_force(found: Directives, value: str, _: list[str]) -> Directives:

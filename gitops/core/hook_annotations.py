@@ -120,15 +120,16 @@ def _hook(
 
 
 def _ours(annotations: Mapping[str, str]) -> HookReading:
-    phases = [_known(HookPhase, HOOK_ANNOTATION, name) for name in words(annotations[HOOK_ANNOTATION])]
+    phases = [known(HookPhase, HOOK_ANNOTATION, name) for name in words(annotations[HOOK_ANNOTATION])]
     if not phases:
         raise DirectiveError(f"the annotation {HOOK_ANNOTATION} is empty; expected: {', '.join(HookPhase)}")
     asked = words(annotations.get(HOOK_DELETE_ANNOTATION, ""))
-    deletes = [_known(HookDelete, HOOK_DELETE_ANNOTATION, name) for name in asked]
+    deletes = [known(HookDelete, HOOK_DELETE_ANNOTATION, name) for name in asked]
     return HookReading(_hook([HookPhase(one) for one in phases], [HookDelete(one) for one in deletes]))
 
 
-def _known(enum: type[StrEnum], name: str, value: str) -> str:
+def known(enum: type[StrEnum], name: str, value: str) -> str:
+    """A value that is one of these words; raises DirectiveError for any other, with the words."""
     if value not in enum.__members__.values():
         raise DirectiveError(f"the annotation {name} is {value!r}; expected: {', '.join(enum)}")
     return value
@@ -152,7 +153,7 @@ def _helm(annotations: Mapping[str, str]) -> HookReading:
     events = words(annotations[_HELM_HOOK])
     if all(event in _HELM_ORDINARY for event in events):
         return _ORDINARY
-    known = [_HELM_PHASES[event] for event in events if event in _HELM_PHASES]
+    phased = [_HELM_PHASES[event] for event in events if event in _HELM_PHASES]
     asked = words(annotations.get(_HELM_DELETE, ""))
     warnings = [
         f"the hook {event} of Helm is not known"
@@ -160,13 +161,13 @@ def _helm(annotations: Mapping[str, str]) -> HookReading:
         if event not in _HELM_PHASES and event not in _HELM_NEVER
     ]
     warnings += [f"the hook-delete-policy {name} is not known" for name in asked if name not in _HELM_DELETES]
-    if not known:
+    if not phased:
         return HookReading(skip=True, warnings=tuple(warnings))
     weight = annotations.get(_HELM_WEIGHT, "0").strip()
     if not re.fullmatch(r"[+-]?\d{1,6}", weight):
         warnings.append(f"the annotation {_HELM_WEIGHT} is {weight!r}, no whole number; it counts as 0")
         weight = "0"
-    phases = [phase for phase, _ in known]
-    occasions = tuple((phase, one) for phase, one in known if one and phases.count(phase) == 1)
+    phases = [phase for phase, _ in phased]
+    occasions = tuple((phase, one) for phase, one in phased if one and phases.count(phase) == 1)
     deletes = [_HELM_DELETES[name] for name in asked if name in _HELM_DELETES]
     return HookReading(_hook(phases, deletes, occasions, int(weight)), warnings=tuple(warnings))

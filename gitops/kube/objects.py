@@ -138,24 +138,23 @@ async def delete(client: Client, resource: Resource, observed: Observed) -> Repl
 
     Never the server's default propagation: a Job's Pods would stay behind.
     """
-    options = {
-        "apiVersion": "v1",
-        "kind": "DeleteOptions",
-        "propagationPolicy": "Background",
-        "preconditions": {"uid": observed.uid, "resourceVersion": observed.resource_version},
-    }
-    return await client.request(
-        "DELETE", resource.path(observed.key), orjson.dumps(options), label=resource.plural
-    )
+    state = {"uid": observed.uid, "resourceVersion": observed.resource_version}
+    return await _delete(client, resource, observed.key, "Background", state)
 
 
 async def delete_exactly(client: Client, resource: Resource, key: ObjectKey, uid: str) -> Reply:
     """Delete the object with this uid in whatever state; it is gone when its dependents are."""
+    return await _delete(client, resource, key, "Foreground", {"uid": uid})
+
+
+async def _delete(
+    client: Client, resource: Resource, key: ObjectKey, propagation: str, preconditions: Mapping[str, str]
+) -> Reply:
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
-        "propagationPolicy": "Foreground",
-        "preconditions": {"uid": uid},
+        "propagationPolicy": propagation,
+        "preconditions": preconditions,
     }
     return await client.request("DELETE", resource.path(key), orjson.dumps(options), label=resource.plural)
 
