@@ -184,6 +184,7 @@ def test_the_server_fills_in_the_defaults_that_the_parser_assumes(kubectl: Kubec
             "adopt": "Unowned",
             "progressDeadline": "10m",
             "interval": "60s",
+            "rolloutOnConfigChange": False,
         },
         "deletionPolicy": "Prune",
         "suspend": False,
