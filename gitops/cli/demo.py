@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
-from gitops.cli.app import Exit
 from gitops.cli.demo_page import Page, duration
 from gitops.cli.demo_stage import Stage, log_tail, open_stage
 from gitops.cli.demo_steps import STEPS
+from gitops.cli.options import Exit
+from gitops.cli.terminal import console, wants_color
 from gitops.core.problem import GitopsError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,8 +28,7 @@ def run(*, no_color: bool) -> int:
     Raises GitopsError when a step didn't happen; ends with 128 + its number at a signal. In both
     cases nothing is left running.
     """
-    color = sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
-    page = Page(Console(color_system="auto" if color else None, highlight=False))
+    page = Page(console(color=wants_color(no_color)))
     stays = sys.stdin.isatty() and sys.stdout.isatty()
     with _ending_at_signals(), _folder(page) as folder:
         page.heading("gitops demo")

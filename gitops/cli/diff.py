@@ -1,20 +1,17 @@
 """`gitops diff`: what a sync would change, by object and field path."""
 
 import base64
-import json
 import os
 from pathlib import Path
 
-import yaml
-from rich.console import Console
-
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, KIND
-from gitops.cli.app import Exit, Output
+from gitops.cli.applications import list_applications, named
+from gitops.cli.options import Exit, Output
 from gitops.cli.preview import Preview, preview, refusals
 from gitops.cli.show import as_data, print_text
 from gitops.cli.sources import Place, of_folder, of_repository, renderer
-from gitops.controller.applications import APPLICATIONS
+from gitops.cli.terminal import console, print_data
 from gitops.core.conditions import NOTICES
 from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
@@ -51,11 +48,9 @@ async def run(
     finally:
         await client.close()
     if output is Output.TEXT:
-        print_text(shown, Console(color_system="auto" if color else None, highlight=False))
-    elif output is Output.JSON:
-        print(json.dumps(as_data(shown), indent=2, ensure_ascii=False))
+        print_text(shown, console(color=color))
     else:
-        print(yaml.safe_dump(as_data(shown), sort_keys=False, allow_unicode=True), end="")
+        print_data(as_data(shown), output)
     return exit_code(shown)
 
 
@@ -78,36 +73,16 @@ def _exit_of(problems: list[Problem]) -> int:
     return Exit.CLUSTER
 
 
-async def list_applications(client: Client) -> list[Application]:
-    """All Applications that the user may see; none when the CRD isn't installed.
-
-    Raises GitopsError when the cluster can't be reached.
-    """
-    reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
-    if reply.status in (403, 404):
-        return []
-    if not reply.ok:
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
-    return [
-        Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
-    ]
-
-
 async def _resolve(
     client: Client, folder: Path, app_name: str | None, home: str, applications: list[Application]
 ) -> tuple[Application, Place, bool]:
     target = str(folder)
     if app_name is None and not os.path.lexists(folder):
-        app = _named(target, home, applications)
+        app = named(target, home, applications)
         return app, await _newest(client, app), False
     place = of_folder(folder)
     if app_name is not None:
-        return _named(app_name, home, applications), place, False
+        return named(app_name, home, applications), place, False
     matching = [app for app in applications if _reads(app, place)]
     if len(matching) > 1:
         names = ", ".join(f"{app.metadata.namespace}/{app.metadata.name}" for app in matching)
@@ -148,19 +123,6 @@ def _reads(app: Application, place: Place) -> bool:
         return False
     here = parse_repository(place.remote, allow_file=True).place
     return parse_repository(app.spec.source.repository, allow_file=True).place == here
-
-
-def _named(text: str, home: str, applications: list[Application]) -> Application:
-    namespace, _, name = text.rpartition("/")
-    for app in applications:
-        if app.metadata.name == name and app.metadata.namespace == (namespace or home):
-            return app
-    raise fail(
-        Reason.INVALID_OBJECT,
-        f"there is no Application {namespace or home}/{name}, and no folder {text}",
-        Blame.SPEC,
-        advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
-    )
 
 
 async def _newest(client: Client, app: Application) -> Place:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from gitops.cli.app import Exit, Output
+from gitops.cli.options import Exit, Output
 from gitops.core.health import Health, assess
 from gitops.core.health.assess import kind_of
 from gitops.core.health.custom import CustomJudge, read_custom

@@ -1,17 +1,16 @@
 """`gitops history`: the last syncs of an Application."""
 
-import json
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gitops.api.application import Application
-from gitops.cli.app import Exit, Output
-from gitops.cli.one import find
+from gitops.cli.applications import find
+from gitops.cli.options import Exit, Output
 from gitops.cli.status import age
+from gitops.cli.terminal import console, print_data
 from gitops.kube.client import Access, Client
 
 _STYLES = {"Succeeded": "green", "Failed": "red"}
@@ -25,14 +24,10 @@ async def run(name: str, *, access: Access, namespace: str | None, output: Outpu
     finally:
         await client.close()
     if output is Output.TEXT:
-        _print(app, Console(color_system="auto" if color else None, highlight=False))
+        _print(app, console(color=color))
         return Exit.DONE
     data: list[dict[str, Any]] = list(app.status.to_json().get("history", []))
-    print(
-        json.dumps(data, indent=2)
-        if output is Output.JSON
-        else yaml.safe_dump(data, sort_keys=False).rstrip("\n")
-    )
+    print_data(data, output)
     return Exit.DONE
 
 

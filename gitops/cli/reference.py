@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 import typer
 from typer.main import get_command
 
-from gitops.cli.app import Exit, app
+import gitops.cli.commands  # noqa: F401  (registers them)
+from gitops.cli.app import app
+from gitops.cli.options import Exit
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup

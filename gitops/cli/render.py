@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from gitops.cli.app import Exit, Output
+from gitops.cli.options import Exit, Output
 from gitops.cli.sources import is_repository, of_folder, of_repository, renderer
+from gitops.cli.terminal import print_data
 from gitops.core.mask import masked
 from gitops.core.render_options import HelmOptions, RenderOptions
 from gitops.render.closure import render_tree
@@ -36,7 +37,7 @@ async def run(
     objects: list[dict[str, Any]] = [json.loads(manifest.body) for manifest in rendered.manifests]
     shown = objects if with_secrets else [masked(one) for one in objects]
     if output is Output.JSON:
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_data(shown, output)
     else:
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         print(

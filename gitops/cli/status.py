@@ -1,18 +1,17 @@
 """`gitops status`: Applications at a glance, trouble first."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gitops.api.application import Application
 from gitops.api.status import Condition, ConditionType
-from gitops.cli.app import Exit, Output
-from gitops.cli.diff import list_applications
+from gitops.cli.applications import list_applications
+from gitops.cli.options import Exit, Output
+from gitops.cli.terminal import console, print_data
 from gitops.controller.retention import hold_in_words
 from gitops.core.problem import Blame, Reason, fail
 from gitops.kube.client import Access, Client
@@ -46,18 +45,13 @@ async def run(name: str | None, *, access: Access, namespace: str | None, output
     applications.sort(key=_trouble_first)
     if output is not Output.TEXT:
         data = [_data(app) for app in applications]
-        text = (
-            json.dumps(data, indent=2, ensure_ascii=False)
-            if output is Output.JSON
-            else yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip()
-        )
-        print(text)
+        print_data(data, output)
         return Exit.DONE
-    console = Console(color_system="auto" if color else None, highlight=False)
+    screen = console(color=color)
     if name:
-        _print_one(applications[0], console)
+        _print_one(applications[0], screen)
     else:
-        _print_table(applications, console)
+        _print_table(applications, screen)
     return Exit.DONE
 
 

@@ -1,18 +1,16 @@
 """`gitops suspend`, `resume`, `rollback` and `refresh`: what a person decides about one Application."""
 
-import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from gitops.api.application import Application
 from gitops.api.group import HOLD_ANNOTATION, RECONCILE_AT_ANNOTATION
-from gitops.cli.app import Exit, Output
-from gitops.cli.one import change, find
+from gitops.cli.applications import change, find
+from gitops.cli.options import Exit, Output
+from gitops.cli.terminal import print_data
 from gitops.core.history import named, previous
 from gitops.core.problem import Blame, Reason, fail
 from gitops.kube.client import Access, Client
@@ -119,9 +117,5 @@ def _say(app: Application, what: str, output: Output) -> int:
         "held": app.metadata.annotations.get(HOLD_ANNOTATION) or None,
         "message": what,
     }
-    print(
-        json.dumps(data, indent=2) if output is Output.JSON else yaml.safe_dump(data, sort_keys=False), end=""
-    )
-    if output is Output.JSON:
-        print()
+    print_data(data, output)
     return Exit.DONE

@@ -1,9 +1,30 @@
-"""What the terminal wants: colours or none."""
+"""What the terminal wants: colours or none; and what programs want: JSON or YAML."""
 
+import json
 import os
 import sys
+from typing import Any
+
+from rich.console import Console
+
+from gitops.cli.options import Output
 
 
 def wants_color(no_color: bool) -> bool:
     """Colours only on a terminal, and never against NO_COLOR."""
     return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
+
+
+def console(*, color: bool) -> Console:
+    """Where text for people goes; nothing in it is taken for markup of numbers and paths."""
+    return Console(color_system="auto" if color else None, highlight=False)
+
+
+def print_data(data: Any, output: Output) -> None:
+    """Print what `-o json` and `-o yaml` ask for."""
+    if output is Output.JSON:
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    import yaml
+
+    print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")

@@ -13,7 +13,7 @@ import orjson
 
 from gitops.api.application import Metadata
 from gitops.api.group import CRD_NAME, FINALIZER
-from gitops.cli.app import Exit
+from gitops.cli.options import Exit
 from gitops.controller.applications import APPLICATIONS, kinds_of, namespaces_of
 from gitops.controller.gather import each
 from gitops.core.identity import Owner

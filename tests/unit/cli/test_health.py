@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitops.cli import health
-from gitops.cli.app import Exit, Output, exit_code
+from gitops.cli.app import exit_code
+from gitops.cli.options import Exit, Output
 from gitops.core.problem import GitopsError
 
 POD = """\

@@ -1,4 +1,4 @@
-"""One Application by name: found, and changed, by the commands that are about it."""
+"""Applications as commands know them: listed, found by name, changed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +15,40 @@ from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace
 
 _MANAGER = "gitops-cli"
+
+
+async def list_applications(client: Client) -> list[Application]:
+    """All Applications that the user may see; none when the CRD isn't installed.
+
+    Raises GitopsError when the cluster can't be reached.
+    """
+    reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
+    if reply.status in (403, 404):
+        return []
+    if not reply.ok:
+        raise fail(
+            Reason.API_UNAVAILABLE,
+            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
+            Blame.CLUSTER,
+            advice="check --kubeconfig and --context",
+        )
+    return [
+        Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
+    ]
+
+
+def named(text: str, home: str, applications: list[Application]) -> Application:
+    """The one that an argument names, `NAME` or `NAMESPACE/NAME`. Raises GitopsError if there is none."""
+    namespace, _, name = text.rpartition("/")
+    for app in applications:
+        if app.metadata.name == name and app.metadata.namespace == (namespace or home):
+            return app
+    raise fail(
+        Reason.INVALID_OBJECT,
+        f"there is no Application {namespace or home}/{name}, and no folder {text}",
+        Blame.SPEC,
+        advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
+    )
 
 
 async def find(client: Client, access: Access, name: str, namespace: str | None) -> Application:

@@ -5,10 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gitops.cli.app import Context, Format, Kubeconfig, Namespace, Output, app, end
-
-Name = Annotated[str, typer.Argument(metavar="APP", help="Application, as NAME or NAMESPACE/NAME.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours.")]
+from gitops.cli.app import app
+from gitops.cli.options import Context, Format, Kubeconfig, Name, Namespace, NoColor, Output, end
 
 
 @app.command()

@@ -1,0 +1,8 @@
+"""The commands, their options and help, one file for each subject; importing them registers them.
+
+What a command does stands in a module of its own, imported when it runs: the start must stay fast.
+"""
+
+from gitops.cli.commands import comparing, looking, serving, setting_up, steering
+
+__all__ = ["comparing", "looking", "serving", "setting_up", "steering"]
