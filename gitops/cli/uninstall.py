@@ -26,6 +26,7 @@ from gitops.kube import installed
 from gitops.kube.client import MERGE_PATCH, METADATA_LIST, Access, Client
 from gitops.kube.discovery import discover
 from gitops.kube.members import list_members
+from gitops.kube.reach import raise_unanswered
 from gitops.kube.release import release
 
 _TRIES = 5
@@ -86,6 +87,7 @@ class _Uninstall:
         )
         if reply.status == 404:
             return []
+        raise_unanswered(self.client, reply)
         if not reply.ok:
             key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, "", "*")
             raise GitopsError(judge(reply.status, reply.failure, key).problem)

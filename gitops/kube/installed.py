@@ -31,6 +31,7 @@ _ROLES = _type(_RBAC, "ClusterRole", "clusterroles", namespaced=False)
 _DEFINITIONS = _type(
     "apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )
+_NAMESPACES = _type("", "Namespace", "namespaces", namespaced=False)
 # In the namespace of the installation, in the order of deleting; rights go last.
 _LOCAL = (
     _DEPLOYMENTS,
@@ -42,6 +43,11 @@ _LOCAL = (
 # Also in the namespaces that impersonation is limited to.
 _ROLE_BINDINGS = _type(_RBAC, "RoleBinding", "rolebindings")
 _LOCAL_ROLES = _type(_RBAC, "Role", "roles")
+RESOURCES = {
+    one.group_kind: one
+    for one in (*_LOCAL, _NAMESPACES, _DEFINITIONS, _ROLES, _BINDINGS, _LOCAL_ROLES, _ROLE_BINDINGS)
+}
+"""The types that an installation consists of."""
 
 
 @dataclass(frozen=True, slots=True)
