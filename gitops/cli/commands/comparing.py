@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    complete_application,
+    end,
+)
 
 
 @app.command()
@@ -34,7 +43,12 @@ def render(
 
 @app.command()
 def diff(
-    target: Annotated[str, typer.Argument(metavar="[APP|PATH]", help="Application or folder.")] = ".",
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP|PATH]", help="Application or folder.", autocompletion=complete_application
+        ),
+    ] = ".",
     app_name: Annotated[
         str | None, typer.Option("--app", help="The Application that the folder is to be compared for.")
     ] = None,

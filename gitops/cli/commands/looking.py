@@ -6,12 +6,26 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    complete_application,
+    end,
+)
 
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[APP]", help="Application; default: all.", autocompletion=complete_application
+        ),
+    ] = None,
     output: Format = Output.TEXT,
     no_color: NoColor = False,
     kubeconfig: Kubeconfig = None,
