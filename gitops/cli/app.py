@@ -31,6 +31,11 @@ def run(program: str = "gitops", arguments: list[str] | None = None) -> int:
     """Run the command; every error ends as one message and its exit code."""
     import gitops.cli.commands  # noqa: F401
 
+    if COMPLETE in os.environ:
+        # What `add_completion` does besides adding options that write into people's dotfiles.
+        from typer._completion_classes import completion_init
+
+        completion_init()
     words = _without_help(sys.argv[1:] if arguments is None else arguments)
     try:
         code = int(app(words, prog_name=program, complete_var=COMPLETE, standalone_mode=False) or Exit.DONE)
