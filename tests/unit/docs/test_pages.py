@@ -84,9 +84,14 @@ def test_metrics_that_are_named_are_served(page: Path) -> None:
 
 
 def _options() -> dict[str, set[str]]:
-    """The options of each command."""
-    return {
-        name: {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    """The options of each command, and of `gitops help`, which is none."""
+    return {"help": set()} | {
+        name: {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *getattr(parameter, "secondary_opts", ()))
+        }
+        | {"--help", "-h"}
         for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
     }
 
