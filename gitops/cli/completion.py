@@ -74,7 +74,7 @@ def applications(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 async def _applications(params: Mapping[str, Any], incomplete: str) -> list[str]:
-    from gitops.controller.applications import APPLICATIONS
+    from gitops.core.resources import APPLICATIONS
     from gitops.kube.client import METADATA_LIST, Access, Client
     from gitops.kube.contexts import context_namespace
 

@@ -17,16 +17,16 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 import yaml
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import (
+
+from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.kube.official import (
     ConfigException,
+    Configuration,
+    RESTClientObject,
     list_kube_config_contexts,
     load_incluster_config,
     load_kube_config,
 )
-
-from gitops.core.problem import Blame, GitopsError, Reason, fail
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
