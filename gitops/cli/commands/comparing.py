@@ -35,6 +35,11 @@ def render(
     \b
     Example: gitops render deploy/prod
     Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
+
+    \b
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+
+    See also: gitops diff
     """
     from gitops.cli.render import run as work
 
@@ -66,6 +71,13 @@ def diff(
     \b
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
+
+    \b
+    Exit code 1: There are differences.
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+    Exit code 4: The cluster refused, or can't be reached.
+
+    See also: gitops render, gitops status
     """
     from gitops.cli.diff import run as work
     from gitops.cli.terminal import wants_color

@@ -37,6 +37,8 @@ def status(
     \b
     Example: gitops status
     Example: gitops status shop -n gitops-system
+
+    See also: gitops history, gitops diff
     """
     from gitops.cli.status import run as work
     from gitops.cli.terminal import wants_color
@@ -66,6 +68,11 @@ def health(
     \b
     Example: kubectl get deployments,pods -o yaml | gitops health -
     Example: gitops health objects.yaml --rules rules.yaml -o json
+
+    \b
+    Exit code 3: The file is no YAML, or holds what is no object.
+
+    See also: gitops status
     """
     from gitops.cli.health import run as work
 

@@ -96,6 +96,12 @@ def test_every_command_is_described_with_an_example_that_calls_it(name: str) -> 
 
 
 @ALL
+def test_what_one_should_see_also_exists(name: str) -> None:
+    named = [one.split() for one in describe(COMMANDS[name].help).see_also.split(",") if one]
+    assert all(words[0] == "gitops" and words[1] in COMMANDS for words in named)
+
+
+@ALL
 def test_every_option_and_argument_is_explained(name: str) -> None:
     for parameter in COMMANDS[name].params:
         assert getattr(parameter, "hidden", False) or parameter.help, parameter.name
