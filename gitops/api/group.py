@@ -10,6 +10,7 @@ SINGULAR = "application"
 SHORT_NAMES = ("app",)
 CATEGORIES = ("gitops",)
 CRD_NAME = f"{PLURAL}.{GROUP}"
+LEASE_NAME = "gitops-controller"  # in the namespace of the installation
 
 # A field manager has at most 128 characters: "gitops.dev/" + a namespace of 63 + "/" + this.
 NAME_LIMIT = 53

@@ -202,6 +202,7 @@ class _Uninstall:
             if not part.release:
                 print(f"deleting {part.key}")
                 await installed.remove(self.client, part)
+        await installed.remove_lease(self.client, self.wishes.namespace)
         for name in releases:
             print(
                 f"Helm keeps a record of the rest: helm uninstall {name} --namespace {self.wishes.namespace}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gitops.api.group import LEASE_NAME
 from gitops.core.health import HealthState, assess
 from gitops.core.installation import MANAGER, key_of
 from gitops.core.model import ObjectKey
@@ -19,7 +20,6 @@ from gitops.kube.installed import RESOURCES
 from gitops.kube.reach import raise_unanswered
 
 _PAUSE = 0.3  # seconds between two looks
-_LEASE = "gitops-controller"
 
 
 def resource_of(key: ObjectKey) -> Resource:
@@ -121,6 +121,6 @@ async def _pods(client: Client, key: ObjectKey, deployment: Mapping[str, Any]) -
 
 async def holder(client: Client, namespace: str) -> str:
     """Which controller holds the lease; empty: none does, or it can't be read."""
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{_LEASE}"
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}"
     reply = await client.request("GET", path, label="leases")
     return str((reply.json.get("spec") or {}).get("holderIdentity") or "") if reply.ok else ""

@@ -16,6 +16,7 @@ from gitops.local.processes import free_ports
 from tests.support.cluster import Cluster
 from tests.support.command import Command, Ran
 from tests.support.manifests import thing
+from tests.support.wait import wait_for
 
 ROOT = Path(__file__).parents[3]
 API = "gitops.dev/v1alpha1"
@@ -98,8 +99,12 @@ def test_bash_completes_commands_options_and_applications(shell: Shell) -> None:
     assert completed(shell, "status --kube") == ["--kubeconfig"]
     assert completed(shell, "status -o ") == ["text", "json", "yaml"]
     assert completed(shell, "completion ") == ["bash", "zsh", "fish"]
-    assert completed(shell, f"suspend {PLACE}/") == [f"{PLACE}/payments", f"{PLACE}/shop"]
-    assert completed(shell, f"status -n {PLACE} s") == ["shop"]
+    # On a busy machine the cluster may take too long, and then nothing is offered.
+    wait_for(
+        lambda: completed(shell, f"suspend {PLACE}/") == [f"{PLACE}/payments", f"{PLACE}/shop"],
+        "names with their namespace",
+    )
+    wait_for(lambda: completed(shell, f"status -n {PLACE} s") == ["shop"], "the name alone")
     assert completed(shell, "history --kubeconfig /nowhere s") == []
 
 
@@ -122,8 +127,13 @@ def test_kubectl_runs_it_as_a_plugin_and_completes_it(shell: Shell) -> None:
     assert shell("kubectl gitops status --help").out.startswith("Usage: kubectl gitops status ")
     assert "  kubectl gitops status shop" in shell("kubectl gitops help status").out
     assert "kubectl gitops -h" in shell("kubectl gitops nonsense").err
-    offered = shell(f"kubectl __complete gitops suspend {PLACE}/").out.split()
-    assert offered[:2] == [f"{PLACE}/payments", f"{PLACE}/shop"]
+    wait_for(
+        lambda: (
+            shell(f"kubectl __complete gitops suspend {PLACE}/").out.split()[:2]
+            == [f"{PLACE}/payments", f"{PLACE}/shop"]
+        ),
+        "kubectl offers the names",
+    )
 
 
 def kubeconfig(command: Command, folder: Path, **changes: str) -> Path:
