@@ -85,15 +85,12 @@ def test_metrics_that_are_named_are_served(page: Path) -> None:
 
 def _options() -> dict[str, set[str]]:
     """The options of each command, and of `gitops help`, which is none."""
-    return {"help": set()} | {
-        name: {
-            option
-            for parameter in command.params
-            for option in (*parameter.opts, *getattr(parameter, "secondary_opts", ()))
-        }
-        | {"--help", "-h"}
-        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
-    }
+    known: dict[str, set[str]] = {"help": set()}
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        known[name] = {"--help", "-h"}
+        for parameter in command.params:
+            known[name] |= {*parameter.opts, *getattr(parameter, "secondary_opts", ())}
+    return known
 
 
 @PAGES
