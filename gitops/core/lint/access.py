@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from gitops.core.health.reading import items, part
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import ObjectSet, Subject
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 
 _GROUP = "rbac.authorization.k8s.io"

@@ -6,8 +6,9 @@ from typing import Any
 
 from gitops.api.group import ROLLOUT_ANNOTATION
 from gitops.core.health.reading import at, items, part
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import SERVING, WORKLOADS, ObjectSet, Pod, Subject
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 from gitops.core.references import Reference, references
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitops.core.lint import access, configuration, pods, probes, resources, traffic, versions, workloads
 from gitops.core.lint.ignoring import ignored
-from gitops.core.lint.model import Finding, Hit, Report, Rule, Severity
+from gitops.core.lint.model import Finding, Hit, Report, Rule
 from gitops.core.lint.objects import ObjectSet, Subject, read
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind, Manifest
 
 

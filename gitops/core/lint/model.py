@@ -2,24 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from gitops.core.lint.objects import ObjectSet, Subject
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind, ObjectKey
-
-
-class Severity(StrEnum):
-    """How bad it is: an error can't work as written, a warning works until the day it doesn't."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-    @property
-    def rank(self) -> int:
-        """The worse, the greater."""
-        return list(Severity).index(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from gitops.core.health.reading import items, part
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import DAEMON_SET, WORKLOADS, ObjectSet, Subject
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 
 _SERVICE_ACCOUNT = GroupKind("", "ServiceAccount")

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitops.core.health.reading import items, part
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import SERVICE, ObjectSet, Subject, has_labels
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 
 _INGRESS = GroupKind("networking.k8s.io", "Ingress")

@@ -6,8 +6,9 @@ Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import ObjectSet, Subject
+from gitops.core.lint.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from gitops.core.health.reading import at, items, part
-from gitops.core.lint.model import Hit, Rule, Severity
+from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import (
     DEPLOYMENT,
     REPLICATED,
@@ -15,6 +15,7 @@ from gitops.core.lint.objects import (
     Subject,
     selects,
 )
+from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 
 _AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
