@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitops.cli.lint_show import as_data, print_text
 from gitops.cli.options import Exit, Output
-from gitops.cli.render import request_for, split, warn
+from gitops.cli.requests import request_for, split, warn
 from gitops.cli.sources import Place, is_repository, of_folder, of_repository, of_revision, renderer
 from gitops.cli.terminal import console, print_data
 from gitops.core.lint.linting import lint

@@ -56,7 +56,7 @@ def summary(report: Report, level: Severity) -> str:
 
 
 def _plural(one: Severity, count: int) -> str:
-    return one.value if count == 1 or one is Severity.INFO else f"{one.value}s"
+    return one.value if count == 1 else f"{one.value}s"
 
 
 def _counts(findings: Iterable[Finding]) -> dict[Severity, int]:

@@ -27,14 +27,15 @@ PATH, and needs only the one that the folder asks for.
 _EXIT_CODES = """\
 ## Exit codes
 
-An error never ends with 1: that code only says that `gitops diff` found differences.
+An error never ends with 1: that code only says that `gitops diff` found differences, or
+`gitops lint` traps.
 
 | code | what it means |
 |---|---|
 """
 _MEANINGS = {
-    Exit.DONE: "Done, or no differences.",
-    Exit.DIFFERENT: "`gitops diff`: there are differences.",
+    Exit.DONE: "Done, or nothing found.",
+    Exit.DIFFERENT: "`gitops diff`: there are differences. `gitops lint`: there are findings.",
     Exit.USAGE: "The call is wrong: an unknown option, a file, a folder or an Application that is not there.",
     Exit.REPOSITORY: "The content of the repository or file is at fault; its place is named where known.",
     Exit.CLUSTER: "The cluster or the Git server refused or can't be reached, or gitops itself failed.",

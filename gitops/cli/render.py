@@ -1,19 +1,17 @@
 """`gitops render`: the desired objects of a folder or a repository."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gitops.cli.options import Exit, Output
-from gitops.cli.sources import Place, is_repository, of_folder, of_repository, renderer
+from gitops.cli.requests import request_for, split, warn
+from gitops.cli.sources import is_repository, of_folder, of_repository, renderer
 from gitops.cli.terminal import print_data
 from gitops.core.mask import masked
-from gitops.core.render_options import HelmOptions, RenderOptions
 from gitops.render.closure import render_tree
-from gitops.render.protocol import RenderRequest
 
 
 async def run(
@@ -40,29 +38,3 @@ async def run(
         )
     warn(rendered.warnings)
     return Exit.DONE
-
-
-def request_for(target: str, place: Place, *, namespace: str, name: str) -> RenderRequest:
-    """What to render of a place, as it would be for an Application of this name."""
-    folder = place.path.rpartition("/")[2] if is_repository(target) else Path(target).resolve().name
-    application = name or folder.lower() or "app"
-    return RenderRequest(
-        application=f"{namespace}/{application}",
-        namespace=namespace,
-        path=place.path,
-        options=RenderOptions(helm=HelmOptions(release_name=application)),
-    )
-
-
-def split(target: str) -> tuple[str, str | None]:
-    """`https://host/repo@v1` → URL and revision; the @ of `user@host:path` is none."""
-    head, at, tail = target.rpartition("@")
-    if at and ("://" in head or ":" in head):
-        return head, tail
-    return target, None
-
-
-def warn(warnings: tuple[str, ...]) -> None:
-    """What could not be honoured, beside the output."""
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)

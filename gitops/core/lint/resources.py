@@ -26,7 +26,7 @@ def _no_requests(subject: Subject, _: ObjectSet) -> Iterator[Hit]:
         limits = part(container.body, "resources", "limits")
         missing = [name for name in _RESOURCES if name not in requests and name not in limits]
         if missing:
-            what = " and ".join(missing)
+            what = " and no ".join(missing)
             yield Hit(f"{container.path}.resources.requests", f"{container.name} requests no {what}")
 
 
