@@ -56,10 +56,12 @@ async def run(
     async with renderer() as client:
         if diff:
             before, after = await _two(asked, diff)
-            earlier = await _lint(client, asked, before) if before else Report(())
-            report = (await _lint(client, asked, after)).since(earlier)
+            earlier = await _lint(client, asked, before) if before else (Report(()), ())
+            report, warnings = await _lint(client, asked, after)
+            report = report.since(earlier[0])
         else:
-            report = await _lint(client, asked, await _one(asked))
+            report, warnings = await _lint(client, asked, await _one(asked))
+    warn(warnings)
     shown = min(level, fail_on, key=lambda one: one.rank)
     if output is Output.TEXT:
         print_text(report, shown, console(color=color))
@@ -69,11 +71,10 @@ async def run(
     return Exit.DIFFERENT if bad else Exit.DONE
 
 
-async def _lint(client: RendererClient, asked: Asked, place: Place) -> Report:
+async def _lint(client: RendererClient, asked: Asked, place: Place) -> tuple[Report, tuple[str, ...]]:
     request = request_for(asked.target, place, namespace=asked.namespace, name=asked.name)
     rendered = (await render_tree(place.tree, request, client)).rendered
-    warn(rendered.warnings)
-    return lint(rendered.manifests, asked.namespace)
+    return lint(rendered.manifests, asked.namespace), rendered.warnings
 
 
 async def _one(asked: Asked) -> Place:

@@ -88,9 +88,16 @@ def _missing_configuration(subject: Subject, every: ObjectSet) -> Iterator[Hit]:
 
 
 def _comes_by_itself(one: Reference, place: str, every: ObjectSet) -> bool:
-    if one.kind == "ConfigMap":
-        return one.name == "kube-root-ca.crt"
-    return any(one.name in _makes(other) for other in every.all if other.place == place)
+    if one.kind == "ConfigMap" and one.name == "kube-root-ca.crt":
+        return True
+    beside = (other for other in every.all if other.place == place)
+    return any(one.name in _makes(other) or _may_make(other, one.name) for other in beside)
+
+
+def _may_make(other: Subject, name: str) -> bool:
+    """Operators name what they make after the custom resource that asks for it."""
+    group = other.key.group
+    return "." in group and not group.endswith(".k8s.io") and name.startswith(other.key.name)
 
 
 def _makes(other: Subject) -> set[Any]:

@@ -10,9 +10,10 @@ from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
 
 _SERVICE_ACCOUNT = GroupKind("", "ServiceAccount")
+_SECRET = GroupKind("", "Secret")
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _SECRET_NAME = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS)$",
+    r"(^|_)(PASSWORD|PASSWD|(?<!PULL_)(?<!TLS_)SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS)$",
     re.IGNORECASE,
 )
 _NO_SECRET = re.compile(r"|\$\(.*\)|/.*|true|false|\d{1,2}", re.IGNORECASE)  # references, files, switches
@@ -95,11 +96,13 @@ def _image_tag(subject: Subject, _: ObjectSet) -> Iterator[Hit]:
             yield Hit(f"{container.path}.image", f"{image} is another image each time somebody pushes one")
 
 
-def _secret_in_env(subject: Subject, _: ObjectSet) -> Iterator[Hit]:
+def _secret_in_env(subject: Subject, every: ObjectSet) -> Iterator[Hit]:
     for container in subject.pod.containers if subject.pod else ():
         for variable in items(container.body, "env"):
             name, value = str(variable.get("name", "")), variable.get("value")
-            if _SECRET_NAME.search(name) and isinstance(value, str) and not _NO_SECRET.fullmatch(value):
+            if not _SECRET_NAME.search(name) or not isinstance(value, str) or _NO_SECRET.fullmatch(value):
+                continue
+            if every.find(_SECRET, subject.place, value) is None:  # else it is only its name
                 path = f"{container.path}.env[name={name}]"
                 yield Hit(path, f"the value of {name} stands in the manifest")
 

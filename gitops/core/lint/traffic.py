@@ -35,8 +35,13 @@ def _pods_of(service: Subject, every: ObjectSet) -> list[Subject]:
 
 
 def _service_port(subject: Subject, every: ObjectSet) -> Iterator[Hit]:
-    """A port by number works also undeclared, so only Pods that declare others are at fault."""
+    """A port by number works also undeclared, so only Pods that declare others are at fault.
+
+    Jobs that carry the same labels serve nobody.
+    """
     for one in _pods_of(subject, every):
+        if one.key.group == "batch":
+            continue
         ports = [port for container in one.pod.running for port in items(container.body, "ports")]  # type: ignore[union-attr]
         names = {port.get("name") for port in ports}
         numbers = {port.get("containerPort") for port in ports}

@@ -13,7 +13,7 @@ from gitops.core.lint.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Since which release a version is not served, and what to write instead; empty: nothing is like it."""
+    """Since which release a version is gone or deprecated, and what to write instead; empty: nothing is like it."""
 
     release: str
     instead: str
@@ -27,19 +27,18 @@ _APPS = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevi
 _FLOW = ("FlowSchema", "PriorityLevelConfiguration")
 _RBAC = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+_DEVICES = ("DeviceClass", "ResourceClaim", "ResourceClaimTemplate")
 _STORAGE = ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment")
 
 REMOVED: Mapping[tuple[str, str], Removal] = {
     **_removed("1.16", "extensions/v1beta1", "apps/v1", "Deployment", "ReplicaSet", "DaemonSet"),
     **_removed("1.16", "extensions/v1beta1", "networking.k8s.io/v1", "NetworkPolicy"),
-    **_removed("1.25", "extensions/v1beta1", "", "PodSecurityPolicy"),
+    **_removed("1.16", "extensions/v1beta1", "", "PodSecurityPolicy"),
     **_removed("1.22", "extensions/v1beta1", "networking.k8s.io/v1", "Ingress"),
     **_removed("1.16", "apps/v1beta1", "apps/v1", *_APPS),
     **_removed("1.16", "apps/v1beta2", "apps/v1", *_APPS),
     **_removed("1.22", "networking.k8s.io/v1beta1", "networking.k8s.io/v1", "Ingress", "IngressClass"),
     **_removed("1.22", "admissionregistration.k8s.io/v1beta1", "admissionregistration.k8s.io/v1", *_WEBHOOKS),
-    **_removed("1.34", "admissionregistration.k8s.io/v1beta1", "admissionregistration.k8s.io/v1", *_POLICIES),
     **_removed("1.22", "apiextensions.k8s.io/v1beta1", "apiextensions.k8s.io/v1", "CustomResourceDefinition"),
     **_removed("1.22", "apiregistration.k8s.io/v1beta1", "apiregistration.k8s.io/v1", "APIService"),
     **_removed("1.22", "authentication.k8s.io/v1beta1", "authentication.k8s.io/v1", "TokenReview"),
@@ -51,8 +50,9 @@ REMOVED: Mapping[tuple[str, str], Removal] = {
     ),
     **_removed("1.22", "coordination.k8s.io/v1beta1", "coordination.k8s.io/v1", "Lease"),
     **_removed("1.22", "rbac.authorization.k8s.io/v1beta1", "rbac.authorization.k8s.io/v1", *_RBAC),
-    **_removed("1.22", "rbac.authorization.k8s.io/v1alpha1", "rbac.authorization.k8s.io/v1", *_RBAC),
+    **_removed("1.23", "rbac.authorization.k8s.io/v1alpha1", "rbac.authorization.k8s.io/v1", *_RBAC),
     **_removed("1.22", "scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1", "PriorityClass"),
+    **_removed("1.23", "scheduling.k8s.io/v1alpha1", "scheduling.k8s.io/v1", "PriorityClass"),
     **_removed("1.22", "storage.k8s.io/v1beta1", "storage.k8s.io/v1", *_STORAGE),
     **_removed("1.27", "storage.k8s.io/v1beta1", "storage.k8s.io/v1", "CSIStorageCapacity"),
     **_removed("1.25", "batch/v1beta1", "batch/v1", "CronJob"),
@@ -70,12 +70,28 @@ REMOVED: Mapping[tuple[str, str], Removal] = {
 }
 
 
+# Still served; since which release there is something better.
+DEPRECATED: Mapping[tuple[str, str], Removal] = {
+    ("v1", "Endpoints"): Removal("1.33", "discovery.k8s.io/v1 EndpointSlice"),
+    ("networking.k8s.io/v1beta1", "ServiceCIDR"): Removal("1.33", "networking.k8s.io/v1"),
+    **_removed("1.34", "resource.k8s.io/v1beta1", "resource.k8s.io/v1", *_DEVICES),
+    **_removed("1.34", "resource.k8s.io/v1beta2", "resource.k8s.io/v1", *_DEVICES),
+}
+
+
 def _removed_version(subject: Subject, _: ObjectSet) -> Iterator[Hit]:
     found = REMOVED.get((subject.api_version, subject.key.kind))
     if found:
         instead = f"; use {found.instead}" if found.instead else "; nothing replaces it"
         message = f"Kubernetes serves {subject.api_version} no more since {found.release}{instead}"
         yield Hit("apiVersion", message)
+
+
+def _deprecated_version(subject: Subject, _: ObjectSet) -> Iterator[Hit]:
+    found = DEPRECATED.get((subject.api_version, subject.key.kind))
+    if found:
+        version = f"{subject.api_version} {subject.key.kind}"
+        yield Hit("apiVersion", f"{version} is deprecated since {found.release}; use {found.instead}")
 
 
 RULES = (
@@ -88,5 +104,14 @@ RULES = (
         "use the version that is named",
         None,
         _removed_version,
+    ),
+    Rule(
+        "deprecated-version",
+        Severity.INFO,
+        "A kind is written at an API version that Kubernetes will remove.",
+        "The API server still takes it, and warns.",
+        "use the version that is named",
+        None,
+        _deprecated_version,
     ),
 )

@@ -1,6 +1,9 @@
 """Traps that a revision brings are told once, in an Event, where the Application asks for it."""
 
-from tests.support.cluster import Obj
+import json
+
+from gitops.core.lint.versions import DEPRECATED, REMOVED
+from tests.support.cluster import Cluster, Obj
 from tests.support.controller import Controller
 from tests.support.manifests import config_map, deployment, secret
 from tests.support.site import App, Site
@@ -54,3 +57,15 @@ def test_new_traps_are_told_once_for_each_revision_and_without_values(
     events = [event["message"] for event in app.events()]
     assert not [one for one in events if "swordfish" in one or "c3dvcmRmaXNo" in one]
     assert "swordfish" not in controller.logs()
+
+
+def test_versions_that_are_said_to_be_removed_are_not_served_and_their_successors_are(
+    cluster: Cluster,
+) -> None:
+    kubectl = cluster.control_plane.kubectl
+    served = set(kubectl("api-versions").split())
+    for version in {version for version, _ in REMOVED} & served:
+        listed = json.loads(kubectl("get", "--raw", f"/apis/{version}"))["resources"]
+        assert not {one["kind"] for one in listed} & {kind for other, kind in REMOVED if other == version}
+    successors = {one.instead.split()[0] for one in (*REMOVED.values(), *DEPRECATED.values()) if one.instead}
+    assert successors <= served

@@ -193,6 +193,24 @@ FALSE_ALARMS = {
         "secret-in-env",
         workload("env: [{name: TOKEN, value: /run/token}, {name: PASSWORD_FILE, value: /x}]"),
     ),
+    "a variable with the name of a Secret": (
+        "secret-in-env",
+        workload("env: [{name: PULL_SECRET, value: regcred}, {name: KEY_SECRET, value: s}]")
+        + "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
+    ),
+    "a Job with the labels of the Pods that serve": (
+        "service-port",
+        workload(PORTS)
+        + service("targetPort: http")
+        + "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {metadata: {labels: "
+        "{app: web}}, spec: {containers: [{name: j, image: a:1}]}}}\n",
+    ),
+    "a Secret that is named after a custom resource": (
+        "missing-configuration",
+        workload("envFrom: [{secretRef: {name: db-app}}]")
+        + "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\n---\n"
+        "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: db}\n",
+    ),
     "a cache that may forget": ("database-as-deployment", workload(image="redis:8")),
     "a program that only talks to a database": (
         "database-as-deployment",
