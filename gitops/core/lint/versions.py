@@ -13,7 +13,7 @@ from gitops.core.lint.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Since which release a version is gone or deprecated, and what to write instead; empty: nothing is like it."""
+    """Since which release a version is gone or deprecated, and what to write instead, if anything."""
 
     release: str
     instead: str
