@@ -52,6 +52,7 @@ def summary(report: Report, level: Severity) -> str:
     hidden = [one for one in Severity if counts[one] and one.rank < level.rank]
     if report.ignored:
         text += f", {report.ignored} ignored"
+    text += f" in {report.objects} object{'' if report.objects == 1 else 's'}"
     return f"{text} (--level {hidden[0]} shows all)" if hidden else text
 
 
@@ -75,7 +76,11 @@ def as_data(report: Report, level: Severity) -> dict[str, Any]:
     counts = _counts(report.findings)
     return {
         "findings": [_data(one) for one in report.findings if one.severity.rank >= level.rank],
-        "summary": {**{str(one): counts[one] for one in reversed(Severity)}, "ignored": report.ignored},
+        "summary": {
+            **{str(one): counts[one] for one in reversed(Severity)},
+            "ignored": report.ignored,
+            "objects": report.objects,
+        },
     }
 
 

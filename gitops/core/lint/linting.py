@@ -66,7 +66,7 @@ def lint(manifests: Iterable[Manifest], namespace: str = "default") -> Report:
                 count += len(hits)
             else:
                 found += [_finding(rule, subject, hit) for hit in hits]
-    return Report(tuple(sorted(found, key=_order)), count)
+    return Report(tuple(sorted(found, key=_order)), count, len(every.all))
 
 
 def _finding(rule: Rule, subject: Subject, hit: Hit) -> Finding:

@@ -1,7 +1,7 @@
 """What a linter says: findings, each of a rule, about a field of an object."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from gitops.core.lint.objects import ObjectSet, Subject
@@ -61,8 +61,9 @@ class Report:
 
     findings: tuple[Finding, ...]
     ignored: int = 0
+    objects: int = 0  # that were looked at
 
     def since(self, before: "Report") -> "Report":
         """Only what was not found before."""
         known = {one.identity for one in before.findings}
-        return Report(tuple(one for one in self.findings if one.identity not in known), self.ignored)
+        return replace(self, findings=tuple(one for one in self.findings if one.identity not in known))

@@ -97,7 +97,7 @@ def test_findings_have_a_place_a_path_and_a_fix(command: Command, lint: Lint, tm
         "  warning  6: Deployment.apps web: example.com/web has no tag, which means latest [image-tag]",
         "           spec.template.spec.containers[name=web].image: name a version, or better a digest",
         "",
-        "1 error, 2 warnings",
+        "1 error, 2 warnings in 3 objects",
     ]
     data = lint("deploy", "-o", "json")
     assert data.code == 1
@@ -111,7 +111,7 @@ def test_findings_have_a_place_a_path_and_a_fix(command: Command, lint: Lint, tm
         "message": "Deployment web has no port web; it has http 8080",
         "fix": "let targetPort name a port of the container",
     }
-    assert data.data["summary"] == {"error": 1, "warning": 2, "info": 0, "ignored": 0}
+    assert data.data["summary"] == {"error": 1, "warning": 2, "info": 0, "ignored": 0, "objects": 3}
 
     # On a terminal: colours, and lines that break under their words.
     shown = command.on_terminal("lint", "deploy", COLUMNS="80")
@@ -142,7 +142,7 @@ def test_the_exit_code_says_what_is_wrong(lint: Lint, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.yaml").write_text(content)
     good = lint("good", "--fail-on", "info")
-    assert (good.code, good.out) == (0, "no findings\n")
+    assert (good.code, good.out) == (0, "no findings in 2 objects\n")
     assert lint("warned", "--fail-on", "error").code == 0
     assert lint("warned", "--level", "error").code == 1
     broken = lint("broken")
@@ -160,7 +160,8 @@ def test_our_own_examples_manifests_and_chart_have_no_findings(lint: Lint) -> No
         assert ran.code == 0, ran.out
     for path in ("manifests/install.yaml", "helm/gitops"):
         ran = lint(str(ROOT / path), "--level", "info")
-        assert (ran.code, ran.out) == (0, "no findings\n")
+        assert ran.code == 0
+        assert re.fullmatch(r"no findings in \d+ objects\n", ran.out)
 
 
 def test_a_change_is_blamed_only_for_what_it_brings(lint: Lint, shop: WorkTree) -> None:
@@ -186,4 +187,4 @@ def test_a_change_is_blamed_only_for_what_it_brings(lint: Lint, shop: WorkTree) 
     ]
     remote = lint(f"file://{shop.folder}@{second}", "--path", "deploy", "--diff", f"{first}..{second}")
     assert remote.code == 1, remote.err
-    assert remote.out.endswith("1 error\n")
+    assert remote.out.endswith("1 error in 2 objects\n")
