@@ -10,7 +10,7 @@ import typer
 
 
 class Exit(IntEnum):
-    """The exit codes; an error never is 1, which only says that differences were found."""
+    """The exit codes; an error never is 1, which only says that differences or traps were found."""
 
     DONE = 0
     DIFFERENT = 1

@@ -1,4 +1,4 @@
-"""What Git wants, by itself and against the cluster: render, diff."""
+"""What Git wants, by itself and against the cluster: render, diff, lint."""
 
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from gitops.cli.options import (
     complete_application,
     end,
 )
+from gitops.core.lint.severity import Severity
 
 
 @app.command()
@@ -94,3 +95,45 @@ def diff(
             color=wants_color(no_color),
         )
     )
+
+
+@app.command()
+def lint(
+    target: Annotated[
+        str, typer.Argument(metavar="PATH|REPO[@REV]|-", help="Folder, file, repository, or standard input.")
+    ],
+    path: Annotated[str, typer.Option(help="Folder in the repository.")] = "",
+    diff: Annotated[
+        str,
+        typer.Option(
+            metavar="A..B",
+            help="Only what B brings that A has not; without B: what is not committed.",
+        ),
+    ] = "",
+    level: Annotated[
+        Severity, typer.Option(help="The least severity that is shown; all are counted.")
+    ] = Severity.WARNING,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="The least severity that ends with exit code 1.")
+    ] = Severity.WARNING,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")
+    ] = "default",
+    name: Annotated[str, typer.Option(help="Release name of a chart. Default: the folder's name.")] = "",
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+) -> None:
+    """Find traps in manifests before they bite; needs no cluster. Exit code 1: there are findings.
+
+    \b
+    Example: gitops lint deploy/prod
+    Example: gitops lint deploy/prod --diff origin/main..HEAD --fail-on error
+    Example: helm template shop charts/shop | gitops lint -
+    """
+    from gitops.cli.lint import Asked
+    from gitops.cli.lint import run as work
+    from gitops.cli.terminal import wants_color
+
+    asked = Asked(target, path, namespace, name)
+    color = wants_color(no_color)
+    end(work(asked, diff=diff, level=level, fail_on=fail_on, output=output, color=color))
