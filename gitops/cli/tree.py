@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, APPLYSET_PART_OF_LABEL, KIND
@@ -66,7 +66,13 @@ async def run(
     return Exit.DONE
 
 
-async def read_all(feed: Feed, view: "TreeView") -> None:
+class _Asking(Protocol):
+    """What says which lists it needs; more, the more was read."""
+
+    def queries(self) -> Iterable[Query]: ...
+
+
+async def read_all(feed: Feed, view: _Asking) -> None:
     """Read what the view asks for, and what it asks for then, until it knows all."""
     asked: set[Query] = set()
     while new := [one for one in dict.fromkeys(view.queries()) if one not in asked]:
@@ -243,7 +249,7 @@ def _seen(key: ObjectKey, obj: Mapping[str, Any]) -> Seen:
 
 def _judges(app: Application) -> Mapping[GroupKind, CustomJudge]:
     """The Application's own rules. Those of the ConfigMap gitops-health are the controller's to know."""
-    written = [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in app.spec.health]
+    written = [one.written() for one in app.spec.health]
     rules, _ = read_custom(written, "spec.health")
     judges = {}
     for kind, rule in rules.items():
@@ -257,13 +263,10 @@ def _judged(key: ObjectKey, obj: Mapping[str, Any], judges: Mapping[GroupKind, C
     own = judges.get(key.group_kind)
     one = _seen(key, obj)
     health = own.assess(typed(obj, key.group_kind)) if own else one.health
-    if (
-        health.state is not HealthState.HEALTHY
-        and of_live(obj["metadata"].get("annotations") or {}).ignore_health
-    ):
-        health = Health(
-            HealthState.HEALTHY, f"ignored, as its annotation asks: {health.state}, {health.message}"
-        )
+    annotations = obj["metadata"].get("annotations") or {}
+    if health.state is not HealthState.HEALTHY and of_live(annotations).ignore_health:
+        said = f"ignored, as its annotation asks: {health.state}, {health.message}"
+        health = Health(HealthState.HEALTHY, said)
     return replace(one, health=health)
 
 
