@@ -158,8 +158,11 @@ def _one_line(one: Happening, screen: Screen) -> str:
     often = f" ({one.count} times)" if one.count > 1 else ""
     style = _STYLES.get(one.type, "")
     head = screen.paint(f"{one.type:<7}  {one.reason}", style)
-    moment = one.last.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"{moment}  {head}  {one.key.kind} {_place(one)}  {plain(one.message)}{often}"
+    return f"{_moment(one.last)}  {head}  {one.key.kind} {_place(one)}  {plain(one.message)}{often}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _data(one: Happening) -> dict[str, Any]:
@@ -175,6 +178,6 @@ def _data(one: Happening) -> dict[str, Any]:
         "message": one.message,
         "source": one.source,
         "count": one.count,
-        "first": one.first.isoformat().replace("+00:00", "Z"),
-        "last": one.last.isoformat().replace("+00:00", "Z"),
+        "first": _moment(one.first),
+        "last": _moment(one.last),
     }

@@ -154,6 +154,6 @@ def notes(unreadable: Sequence[Mapping[str, str]], absent: int, screen: Screen) 
         text = f"{one['kind']}{where} could not be read, and may be there: {plain(one['message'])}"
         lines.append(f"{screen.sign('Unknown')} {text}")
     if absent:
-        noun = "object" if absent == 1 else "objects"
+        noun = "object is" if absent == 1 else "objects are"
         lines.append(f"{absent} more {noun} wanted and not there yet; `gitops diff` names them")
     return ["", *lines] if lines else []

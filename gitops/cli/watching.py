@@ -106,9 +106,12 @@ async def _data(feed: Feed, view: View, output: Output) -> None:
 
 
 def _trouble(feed: Feed, screen: Screen) -> list[str]:
-    """What can't be read now: what is shown of it may be old."""
-    found = {
-        f"{query.resource.plural} can't be read now, trying again: {plain(why)}"
-        for query, why in feed.failures.items()
-    }
-    return [screen.paint(one, "yellow") for one in sorted(found)]
+    """What can't be read now, by why: what is shown of it may be old."""
+    kinds: dict[str, set[str]] = {}
+    for query, why in feed.failures.items():
+        kinds.setdefault(plain(why), set()).add(query.resource.plural)
+    said = [
+        f"{', '.join(sorted(names))} can't be read now, trying again: {why}"
+        for why, names in sorted(kinds.items())
+    ]
+    return [screen.paint(line, "yellow") for one in said for line in screen.below(one, 0, 4)]

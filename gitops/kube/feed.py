@@ -9,7 +9,6 @@ from gitops.core.model import ObjectKey
 from gitops.core.resources import Resource
 from gitops.kube.client import JSON, METADATA_LIST, Client, Reply
 from gitops.kube.listing import list_all
-from gitops.kube.objects import unreadable
 
 _SETTLES = 0.2  # seconds: what a sync changes comes in bursts
 
@@ -130,5 +129,7 @@ class _Told:
 
 
 def _why(reply: Reply, query: Query) -> str:
+    from gitops.kube.objects import unreadable  # with it comes all that is known of health
+
     key = ObjectKey(query.resource.group, query.resource.kind, query.namespace, "*")
     return unreadable(reply, key).message
