@@ -10,7 +10,7 @@ import yaml
 from tests.support.command import Command
 from tests.support.controller import HOME, Controller
 from tests.support.manifests import config_map, running, secret, service, thing, to_yaml
-from tests.support.site import Site
+from tests.support.site import API, App, Site
 
 
 def read_until(stream: IO[str] | None, text: str) -> None:
@@ -141,6 +141,21 @@ def test_the_tree_goes_down_to_the_pods_and_the_events_come_from_there(
     neither = command("tree", "deployment/none", "-n", site.namespace)
     assert neither.code == 2
     assert "no Deployment.apps" in neither.err
+
+
+def test_an_application_within_the_application_is_opened_as_deep_as_asked(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    site.push({"child/c.yaml": to_yaml(config_map("below"))})
+    source = {"repository": site.repository.url, "path": "child"}
+    spec = {"source": source, "destination": {"namespace": site.namespace}}
+    app = site.synced(thing(API, "Application", f"{site.name}-child", HOME, spec=spec))
+    App(site.cluster, HOME, f"{site.name}-child").wait_ready()
+    (child,) = command("tree", app.name, "-n", HOME, "-o", "json").data["tree"]["children"]
+    assert (child["kind"], child["health"]) == ("Application", "Healthy")
+    assert [one["name"] for one in child["children"]] == ["below"]
+    (closed,) = command("tree", app.name, "-n", HOME, "--depth", "0", "-o", "json").data["tree"]["children"]
+    assert closed["children"] == []
 
 
 def test_what_may_not_be_read_is_said_and_what_is_missing_is_named(
