@@ -7,7 +7,7 @@ from typing import TypeAlias
 from gitops.api.application import Application
 from gitops.api.group import GROUP, KIND
 from gitops.api.status import ConditionType, ObjectReference, ProblemReport
-from gitops.core.conditions import NOTICES, STANDING
+from gitops.core.conditions import DIAGNOSED, NOTICES, STANDING
 from gitops.core.health.reading import text
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Reason
@@ -18,8 +18,6 @@ from gitops.core.why.refusals import Refusal, refusal
 _EMPTY = World({})
 _REASONS = {one.value: one for one in Reason}
 
-# What the controller's own diagnosis wrote: the objects are asked anew.
-_DIAGNOSED = frozenset({Reason.DEGRADED, Reason.PROGRESS_DEADLINE_EXCEEDED})
 _MINOR = {
     **dict.fromkeys((*NOTICES, Reason.WAITING, Reason.CHANGED_MEANWHILE), Depth.EFFECT),
     **dict.fromkeys((*STANDING, Reason.FIGHTING), Depth.STATE),
@@ -74,8 +72,9 @@ def causes_of_application(app: Application, world: World = _EMPTY) -> tuple[Caus
     any cause that is found in the objects; the rest is only worth saying where nothing else is found.
     """
     found = [*_of_itself(app)]
+    # What the controller's own diagnosis wrote is left out: the objects are asked anew.
     found += [
-        _cause(app, problem, world) for problem in app.status.problems if problem.reason not in _DIAGNOSED
+        _cause(app, problem, world) for problem in app.status.problems if problem.reason not in DIAGNOSED
     ]
     return tuple(sorted(found, key=lambda one: -one.depth))
 
