@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from gitops.api.application import Application
@@ -25,7 +26,6 @@ _MINOR = {
 }
 _REFUSED = frozenset(
     {
-        Reason.FORBIDDEN,
         Reason.ADMISSION_DENIED,
         Reason.ADMISSION_UNAVAILABLE,
         Reason.QUOTA_EXCEEDED,
@@ -118,6 +118,19 @@ def _of_itself(app: Application) -> Iterator[Cause]:
             (Evidence(f"held since {status.hold.since:%Y-%m-%d %H:%M:%S}", look),),
             (f"gitops resume {_name(app)}",),
         )
+    elif not status.problems:
+        yield from _waiting(app)
+
+
+def _waiting(app: Application) -> Iterator[Cause]:
+    """What a sync waits for, in the controller's words: the objects that are named may tell more."""
+    for kind in (ConditionType.STALLED, ConditionType.RECONCILING):
+        condition = app.status.condition(kind)
+        if condition and condition.status == "True":
+            sentence = f"gets no further: {condition.message}"
+            evidence = Evidence(f"{condition.type} with the reason {condition.reason}", _look(app))
+            yield Cause("application-waiting", key_of(app), sentence, Depth.EFFECT, (evidence,))
+            return
 
 
 def _cause(app: Application, problem: ProblemReport, world: World) -> Cause:
@@ -178,6 +191,14 @@ def _render(app: Application, problem: ProblemReport) -> Evidence:
         f"rendering {commit} fails{place}",
         f"gitops render {_source(app)} --path {app.spec.source.path or '.'}",
     )
+
+
+def _forbidden(_app: Application, problem: ProblemReport, key: ObjectKey) -> Refusal | None:
+    found = refusal(problem.message, key.namespace)
+    if found is None or found.id != "forbidden":
+        return found
+    all_of_them = "gitops needs get, list, create, patch and delete on each kind of object that it manages"
+    return replace(found, advice=(*found.advice, all_of_them))
 
 
 def _immutable(_app: Application, problem: ProblemReport, key: ObjectKey) -> Refusal:
@@ -281,6 +302,7 @@ def _plan(app: Application, problem: ProblemReport, _key: ObjectKey) -> Refusal:
 
 
 _TOLD: dict[Reason, Told] = {
+    Reason.FORBIDDEN: _forbidden,
     Reason.IMMUTABLE_FIELD: _immutable,
     Reason.FIELD_CONFLICT: _conflict,
     Reason.HOOK_FAILED: _hook,

@@ -50,6 +50,9 @@ def test_a_missing_right_names_verb_resource_and_account() -> None:
     assert cause.key == ObjectKey("apps", "Deployment", "shop", "web")
     assert "may not patch deployments.apps in the namespace shop" in cause.sentence
     assert "auth can-i patch deployments.apps" in cause.evidence[0].command
+    assert "get, list, create, patch and delete" in cause.advice[1], (
+        "one right after the other would be missed"
+    )
 
 
 def test_an_immutable_field_is_named() -> None:
@@ -141,6 +144,13 @@ def test_what_blocks_comes_before_what_is_only_noticed() -> None:
         )
     )
     assert [one.id for one in found] == ["revision-not-found", "drifted", "prune-unconfirmed"]
+
+
+def test_what_a_sync_waits_for_is_the_last_thing_to_say() -> None:
+    waits = {**CONDITION, "type": "Reconciling", "status": "True", "message": "waits for the PreSync hook x"}
+    [cause] = causes_of_application(application(conditions=[CONDITION, waits]))
+    assert (cause.id, cause.depth) == ("application-waiting", Depth.EFFECT)
+    assert cause.sentence == "gets no further: waits for the PreSync hook x"
 
 
 def test_a_suspended_and_an_unseen_application_say_so() -> None:
