@@ -107,7 +107,8 @@ class Causes:
                 subjects = sorted(keys)[:_MOST]
                 world = await gather(client, self.cluster.catalog, subjects, logs=False)
                 found = problems_of(diagnose(subjects, world), reason)
-            if case.asked == asked:  # else it has healed meanwhile
+            was_read = any(key in world.objects for key in subjects)
+            if was_read and case.asked == asked:  # else it has healed meanwhile
                 case.found = found
         except Exception as error:  # noqa: BLE001 (whatever it is, the Application is none the worse)
             log.warning("no cause found", application=f"{key[0]}/{key[1]}", error=str(error))

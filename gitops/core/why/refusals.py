@@ -6,7 +6,7 @@ Application. They are those of kube-apiserver 1.37.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops.core.health.reading import items, part, text
 from gitops.core.model import GroupKind, ObjectKey
@@ -60,7 +60,8 @@ def refused_in_events(key: ObjectKey, _obj: Object, world: World) -> Iterator[Ca
     """Why a controller could not make what belongs to an object: webhooks, quotas and rights."""
     for said in messages(world, key):
         if found := refusal(said, key.namespace, world):
-            yield found.about(key, (Evidence(f"Event: {said}", describe(key)),))
+            told = found.about(key, (Evidence(f"Event: {said}", describe(key)),))
+            yield replace(told, sentence=f"what it makes {told.sentence}")
             return
 
 

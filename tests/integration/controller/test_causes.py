@@ -227,7 +227,8 @@ def test_the_cause_of_a_degraded_application_is_in_its_status_while_it_lasts(
     [problem] = wait_for(lambda: told(app), "the cause is told", state=lambda: app.status)
     assert problem["object"]["kind"] == "ReplicaSet"
     assert problem["message"] == (
-        "is refused because the ResourceQuota small is used up: pods=0 of pods=0 is used, and it needs pods=1"
+        "what it makes is refused because the ResourceQuota small is used up: pods=0 of pods=0 is used, "
+        "and it needs pods=1"
     )
     assert problem["advice"]
     conditions = {one["type"]: (one["status"], one["reason"]) for one in app.status["conditions"]}

@@ -86,6 +86,7 @@ def test_an_event_that_tells_of_a_refusal_is_the_root() -> None:
     around = world(events={key: ["Scaled up", f"Error creating: {UNREACHABLE}"]})
     [cause] = refused_in_events(key, {}, around)
     assert (cause.id, cause.depth, cause.key) == ("webhook-unreachable", Depth.ROOT, key)
+    assert cause.sentence.startswith("what it makes is refused because the admission webhook")
     assert cause.evidence[0].text.startswith("Event: Error creating")
 
 

@@ -152,8 +152,9 @@ def policy(name: str, **spec: Any) -> Obj:
     return obj(NETWORKING, "NetworkPolicy", name, spec={"podSelector": {}, **spec})
 
 
-def hints(*policies: Obj) -> list[Cause]:
-    return list(policy_hints(key_of(POD_OF_SHOP), POD_OF_SHOP, world(*policies, read=[POD, SERVICE])))
+def hints(*policies: Obj, ready: bool = False) -> list[Cause]:
+    one = pod("shop-1", {"app": "shop"}, ready=ready)
+    return list(policy_hints(key_of(one), one, world(*policies, read=[POD, SERVICE])))
 
 
 def test_a_policy_that_allows_nothing_may_be_why() -> None:
@@ -162,6 +163,10 @@ def test_a_policy_that_allows_nothing_may_be_why() -> None:
     assert (
         cause.sentence == "the NetworkPolicy shut allows no traffic to it and none from it: that may be why"
     )
+
+
+def test_a_pod_that_is_ready_needs_no_hint() -> None:
+    assert hints(policy("shut"), ready=True) == []
 
 
 def test_policies_add_up() -> None:
