@@ -7,9 +7,9 @@ import orjson
 
 from gitops.api.application import Application
 from gitops.api.group import API_VERSION, KIND
-from gitops.controller.applications import APPLICATIONS
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verdict import judge
 from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace

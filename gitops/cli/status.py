@@ -12,7 +12,7 @@ from gitops.api.status import Condition, ConditionType
 from gitops.cli.applications import list_applications
 from gitops.cli.options import Exit, Output
 from gitops.cli.terminal import console, print_data
-from gitops.controller.retention import hold_in_words
+from gitops.core.hold import hold_in_words
 from gitops.core.problem import Blame, Reason, fail
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace

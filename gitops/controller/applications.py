@@ -9,21 +9,16 @@ from gitops.api.group import (
     APPLYSET_GROUP_KINDS_ANNOTATION,
     APPLYSET_NAMESPACES_ANNOTATION,
     APPROVE_ANNOTATION,
-    GROUP,
     HOLD_ANNOTATION,
     KIND,
-    PLURAL,
-    VERSION,
 )
 from gitops.core.approval import names
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.model import GroupKind
-from gitops.core.resources import NEEDED_VERBS, Resource
+from gitops.core.resources import Resource
 from gitops.observe import logs
 
 AppKey: TypeAlias = tuple[str, str]
-
-APPLICATIONS = Resource(GROUP, VERSION, KIND, PLURAL, namespaced=True, verbs=NEEDED_VERBS)
 
 log = logs.get("applications")
 

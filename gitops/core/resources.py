@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from gitops.api.group import GROUP, KIND, PLURAL, VERSION
 from gitops.core.model import GroupKind, ObjectKey
 
 NEEDED_VERBS = frozenset({"get", "list", "watch", "patch", "delete"})
@@ -42,6 +43,9 @@ class Resource:
     def path(self, key: ObjectKey) -> str:
         """The path of one object."""
         return f"{self.collection(key.namespace)}/{quote(key.name, safe='')}"
+
+
+APPLICATIONS = Resource(GROUP, VERSION, KIND, PLURAL, namespaced=True, verbs=NEEDED_VERBS)
 
 
 class Catalog:
