@@ -6,10 +6,8 @@ from typing import Any
 
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.resources import Catalog
-from gitops.core.why.lookups import messages
 from gitops.core.why.model import Object, World
-from gitops.core.why.needs import needs, needs_for_refusals
-from gitops.core.why.refusals import refusal
+from gitops.core.why.needs import needs
 from gitops.kube.client import JSON, METADATA_LIST, Client
 from gitops.kube.objects import typed
 
@@ -36,10 +34,7 @@ async def gather(client: Client, catalog: Catalog, subjects: Iterable[ObjectKey]
             places |= dict.fromkeys((kind, key.namespace) for kind in _MADE.get(key.group_kind, ()))
             places |= dict.fromkeys(needs(key, reader.objects[key]))
     await asyncio.gather(*(reader.read(kind, namespace) for kind, namespace in places))
-    world = reader.world()
-    if any(refusal(said) for key in world.events for said in messages(world, key)):
-        await asyncio.gather(*(reader.read(kind, namespace) for kind, namespace in needs_for_refusals()))
-    return world
+    return reader.world()
 
 
 class _Reader:

@@ -17,15 +17,7 @@ from gitops.core.why.cluster import (
 from gitops.core.why.lookups import SERVICE
 from gitops.core.why.model import Cause, Rule, World
 from gitops.core.why.refusals import quota_causes, refused_in_events
-from gitops.core.why.routes import (
-    GATEWAYS,
-    INGRESS,
-    ROUTES,
-    gateway_causes,
-    ingress_causes,
-    policy_hints,
-    route_causes,
-)
+from gitops.core.why.routes import GATEWAYS, INGRESS, ROUTES, gateway_causes, ingress_causes, route_causes
 from gitops.core.why.services import service_causes
 
 # The rules of this half: traffic, autoscaling, the cluster's own objects.
@@ -41,7 +33,7 @@ RULES: dict[GroupKind, tuple[Rule, ...]] = {
     API_SERVICE: (api_service_causes,),
     GroupKind("", "ResourceQuota"): (quota_causes,),
 }
-ANY: tuple[Rule, ...] = (deletion_causes, refused_in_events, policy_hints)
+ANY: tuple[Rule, ...] = (deletion_causes, refused_in_events)
 
 
 def diagnose(subjects: Iterable[ObjectKey], world: World) -> tuple[Cause, ...]:

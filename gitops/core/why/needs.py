@@ -42,7 +42,7 @@ def needs(key: ObjectKey, obj: Object) -> Iterator[Place]:
         yield from _of_service(text(at(obj, ("spec", "service", "namespace"))))
     elif kind == _CLAIM:
         yield POD, here
-    elif kind == POD or kind in _MAKERS:
+    elif kind == POD:
         yield NETWORK_POLICY, here
 
 

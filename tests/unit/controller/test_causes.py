@@ -60,8 +60,8 @@ class Asking:
     async def look(self, trouble: Mapping[ObjectKey, Health], app: Application) -> list[str]:
         """What a pass is told, once what it started is over."""
         found = self.causes.of(app, trouble, Reason.DEGRADED)
-        while len(asyncio.all_tasks()) > 1:
-            await asyncio.sleep(0.001)
+        started = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*started)
         return [one.message for one in found]
 
 
