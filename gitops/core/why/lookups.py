@@ -9,6 +9,7 @@ from gitops.core.why.model import Object, World
 
 POD = GroupKind("", "Pod")
 SERVICE = GroupKind("", "Service")
+SECRET = GroupKind("", "Secret")
 _TEMPLATES = frozenset(
     GroupKind("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 )

@@ -25,7 +25,6 @@ from gitops.core.why.services import service_causes
 INGRESS = GroupKind("networking.k8s.io", "Ingress")
 INGRESS_CLASS = GroupKind("networking.k8s.io", "IngressClass")
 NETWORK_POLICY = GroupKind("networking.k8s.io", "NetworkPolicy")
-SECRET = GroupKind("", "Secret")
 GATEWAYS = "gateway.networking.k8s.io"
 ROUTES = frozenset(GroupKind(GATEWAYS, f"{one}Route") for one in ("HTTP", "GRPC", "TLS", "TCP", "UDP"))
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
