@@ -8,9 +8,10 @@ from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.resources import Catalog
 from gitops.core.why.containers import crashing
 from gitops.core.why.following import family
-from gitops.core.why.lookups import POD, SECRET
+from gitops.core.why.lookups import POD, SECRET, messages
 from gitops.core.why.model import Object, World
 from gitops.core.why.needs import EVENT, needs
+from gitops.core.why.refusals import WEBHOOKS
 from gitops.kube.client import JSON, METADATA_LIST, Client
 from gitops.kube.objects import typed
 
@@ -31,7 +32,8 @@ async def gather(
 ) -> World:
     """The world around the subjects. LISTs only: who may watch objects may not always GET them.
 
-    `known` are subjects that were read already; `logs`: the last lines of containers that crash, too.
+    `known` are subjects that were read already; `logs`: the last lines of containers that crash, too, and
+    who refuses Pods: what only a reader of all the evidence has use for.
     """
     reader = _Reader(client, catalog, known or {})
     keys = list(subjects)
@@ -54,6 +56,8 @@ async def gather(
                 for name in crashing(world.objects[key])
             ][:_LOGS]
         )
+        if any("webhook" in said for key in family(keys, world) for said in messages(world, key)):
+            await asyncio.gather(*(reader.read(kind, "") for kind in WEBHOOKS))
     return reader.world()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gitops.core.health.reading import conditions, is_true, text
 from gitops.core.model import ObjectKey
@@ -36,7 +37,7 @@ def creation_causes(key: ObjectKey, obj: Object, world: World) -> Iterator[Cause
 def _refused(key: ObjectKey, said: str, world: World) -> Cause | None:
     seen = Evidence(f"it is told: {said}", describe(key))
     if found := refusal(said, key.namespace, world):
-        return found.about(key, (seen,))
+        return replace(found, sentence=f"what it makes {found.sentence}").about(key, (seen,))
     here = namespace_flag(key.namespace)
     if match := _LIMIT.search(said) or _RATIO.search(said):
         bound = f"{match['what']} per {match['per']}: {match['bound']}"

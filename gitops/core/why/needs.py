@@ -10,7 +10,6 @@ from gitops.core.why.cluster import API_SERVICE, DEFINITION
 from gitops.core.why.lookups import POD, SECRET, SERVICE
 from gitops.core.why.model import Object
 from gitops.core.why.pods import NODE, is_in_trouble
-from gitops.core.why.refusals import WEBHOOKS
 from gitops.core.why.routes import GATEWAYS, INGRESS, INGRESS_CLASS, NETWORK_POLICY, ROUTES
 from gitops.core.why.services import ENDPOINT_SLICE
 from gitops.core.why.volumes import CLAIM, STORAGE_CLASS, claims_of
@@ -55,12 +54,6 @@ def needs(key: ObjectKey, obj: Object) -> Iterator[Place]:
         yield STORAGE_CLASS, ""
     elif kind == POD and is_in_trouble(obj):
         yield from _of_pod(key, obj)
-
-
-def needs_for_refusals() -> Iterator[Place]:
-    """Where to find which webhook it is that refuses."""
-    for kind in WEBHOOKS:
-        yield kind, ""
 
 
 def _of_pod(key: ObjectKey, pod: Object) -> Iterator[Place]:

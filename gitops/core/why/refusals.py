@@ -6,11 +6,11 @@ Application. They are those of kube-apiserver 1.37.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gitops.core.health.reading import items, part, text
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.why.lookups import describe, messages, namespace_flag, of_kind
+from gitops.core.why.lookups import describe, namespace_flag, of_kind
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 
 _REGISTRATION = "admissionregistration.k8s.io"
@@ -54,15 +54,6 @@ def refusal(message: str, namespace: str = "", world: World | None = None) -> Re
         if found := understand(message, namespace, world):
             return found
     return None
-
-
-def refused_in_events(key: ObjectKey, _obj: Object, world: World) -> Iterator[Cause]:
-    """Why a controller could not make what belongs to an object: webhooks, quotas and rights."""
-    for said in messages(world, key):
-        if found := refusal(said, key.namespace, world):
-            told = found.about(key, (Evidence(f"Event: {said}", describe(key)),))
-            yield replace(told, sentence=f"what it makes {told.sentence}")
-            return
 
 
 def _unreachable(message: str, _namespace: str, world: World | None) -> Refusal | None:

@@ -6,12 +6,10 @@ from typing import Any
 from gitops.core.health.reading import at, by_type, conditions, is_false, items, number, part, text, words
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.why.lookups import (
-    POD,
     SERVICE,
     describe,
     get,
     is_absent,
-    is_ready,
     labels_of,
     listed,
     matches_selector,
@@ -303,12 +301,7 @@ def gateway_causes(key: ObjectKey, obj: Object, world: World) -> Iterator[Cause]
 
 
 def policy_hints(key: ObjectKey, pod: Object, world: World) -> Iterator[Cause]:
-    """NetworkPolicies that select a Pod that runs and isn't ready, and allow nothing.
-
-    They may be why, and nothing here can prove it.
-    """
-    if key.group_kind != POD or is_ready(pod) or at(pod, ("status", "phase")) != "Running":
-        return
+    """NetworkPolicies that select a Pod and allow nothing: they may be why, and nothing here can prove it."""
     for at_key, policy in of_kind(world, NETWORK_POLICY, key.namespace):
         if not matches_selector(part(policy, "spec", "podSelector"), labels_of(pod)):
             continue

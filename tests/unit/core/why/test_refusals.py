@@ -1,8 +1,9 @@
 """What refusals of the API server say, in its own words of today."""
 
 from gitops.core.model import ObjectKey
+from gitops.core.why.creation import creation_causes
 from gitops.core.why.model import Depth
-from gitops.core.why.refusals import quota_causes, refusal, refused_in_events
+from gitops.core.why.refusals import quota_causes, refusal
 from tests.unit.core.why.worlds import key_of, obj, world
 
 UNREACHABLE = (
@@ -84,10 +85,10 @@ def test_other_messages_are_not_understood() -> None:
 def test_an_event_that_tells_of_a_refusal_is_the_root() -> None:
     key = ObjectKey("apps", "ReplicaSet", "shop", "web-1")
     around = world(events={key: ["Scaled up", f"Error creating: {UNREACHABLE}"]})
-    [cause] = refused_in_events(key, {}, around)
+    [cause] = creation_causes(key, {}, around)
     assert (cause.id, cause.depth, cause.key) == ("webhook-unreachable", Depth.ROOT, key)
     assert cause.sentence.startswith("what it makes is refused because the admission webhook")
-    assert cause.evidence[0].text.startswith("Event: Error creating")
+    assert cause.evidence[0].text.startswith("it is told: Error creating")
 
 
 def test_a_full_quota_names_what_is_full() -> None:

@@ -3,9 +3,8 @@
 from typing import Any
 
 from gitops.core.model import GroupKind
-from gitops.core.why.lookups import POD, SERVICE
+from gitops.core.why.lookups import POD, SECRET, SERVICE
 from gitops.core.why.model import Cause, Depth, World
-from gitops.core.why.lookups import SECRET
 from gitops.core.why.routes import (
     GATEWAYS,
     gateway_causes,
@@ -152,8 +151,8 @@ def policy(name: str, **spec: Any) -> Obj:
     return obj(NETWORKING, "NetworkPolicy", name, spec={"podSelector": {}, **spec})
 
 
-def hints(*policies: Obj, ready: bool = False) -> list[Cause]:
-    one = pod("shop-1", {"app": "shop"}, ready=ready)
+def hints(*policies: Obj) -> list[Cause]:
+    one = pod("shop-1", {"app": "shop"}, ready=False)
     return list(policy_hints(key_of(one), one, world(*policies, read=[POD, SERVICE])))
 
 
@@ -163,10 +162,6 @@ def test_a_policy_that_allows_nothing_may_be_why() -> None:
     assert (
         cause.sentence == "the NetworkPolicy shut allows no traffic to it and none from it: that may be why"
     )
-
-
-def test_a_pod_that_is_ready_needs_no_hint() -> None:
-    assert hints(policy("shut"), ready=True) == []
 
 
 def test_policies_add_up() -> None:
