@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from gitops.core.health import Health, HealthState
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.why.diagnose import diagnose
-from gitops.core.why.model import Cause
+from gitops.core.why.model import Cause, Depth
 from gitops.kube.client import Account, Client
 from gitops.kube.why import gather
 from gitops.observe import logs
@@ -118,9 +118,14 @@ class Causes:
             self.due(key)
 
 
-def problems_of(causes: Collection[Cause], reason: Reason) -> tuple[Problem, ...]:
-    """The causes as a status tells them: one sentence each, without what was logged."""
-    found = [
+def problems_of(causes: Sequence[Cause], reason: Reason) -> tuple[Problem, ...]:
+    """The roots as a status tells them: one sentence for each kind of cause, without what was logged."""
+    deepest = max((cause.depth for cause in causes), default=Depth.EFFECT)
+    first: dict[str, Cause] = {}
+    for cause in causes:
+        if cause.depth == deepest:
+            first.setdefault(cause.id, cause)
+    return tuple(
         Problem(
             reason,
             cause.sentence,
@@ -128,9 +133,8 @@ def problems_of(causes: Collection[Cause], reason: Reason) -> tuple[Problem, ...
             advice=cause.advice[0] if cause.advice else "",
             key=cause.key,
         )
-        for cause in causes
-    ]
-    return tuple(dict.fromkeys(found))[:_MOST]
+        for cause in list(first.values())[:_MOST]
+    )
 
 
 def in_trouble(

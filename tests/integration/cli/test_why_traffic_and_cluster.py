@@ -76,7 +76,9 @@ def with_status(cluster: Cluster, one: Obj, status: Obj) -> None:
 
 
 def pod(name: str, app: str, *, ready: bool, **container: Any) -> tuple[Obj, Obj]:
-    spec = {"containers": [{"name": "web", "image": "web:1", **container}]}
+    # The gate keeps the simulated kubelet from making it ready.
+    gates = [{"name": "example.org/never"}]
+    spec = {"containers": [{"name": "web", "image": "web:1", **container}], "schedulingGates": gates}
     one = thing("v1", "Pod", name, metadata={"labels": {"app": app}}, spec=spec)
     return one, {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]}
 

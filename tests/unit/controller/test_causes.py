@@ -27,6 +27,14 @@ def test_what_is_broken_is_asked_about_and_what_is_late_only_after_its_deadline(
     assert in_trouble({WEB: HEALTHY}, deadline_exceeded=True)[0] == {}
 
 
+def test_a_status_has_the_roots_and_each_kind_of_cause_once() -> None:
+    oom = Cause("oom-killed", WEB, "is killed", Depth.ROOT)
+    other, full = Cause("oom-killed", DB, "is killed too", Depth.ROOT), Cause("quota", DB, "full", Depth.ROOT)
+    effect = Cause("service-pods-not-ready", WEB, "has no endpoints", Depth.EFFECT)
+    told = problems_of([oom, full, other, effect], Reason.DEGRADED)
+    assert [one.message for one in told] == ["is killed", "full"]
+
+
 def test_a_status_has_the_sentence_and_nothing_that_was_logged() -> None:
     seen = (Evidence("password=hunter2", "kubectl logs web", log=True), Evidence("exit code 1"))
     cause = Cause("crash", WEB, "its container web ends with exit code 1", Depth.STATE, seen, ("look",))
