@@ -14,13 +14,13 @@ import orjson
 from gitops.api.application import Metadata
 from gitops.api.group import CRD_NAME, FINALIZER
 from gitops.cli.options import Exit
-from gitops.controller.applications import APPLICATIONS, kinds_of, namespaces_of
 from gitops.controller.gather import each
+from gitops.core.applyset import kinds_of, namespaces_of
 from gitops.core.identity import Owner
 from gitops.core.inventory import Live, Membership
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Problem, Reason, fail
-from gitops.core.resources import Catalog
+from gitops.core.resources import APPLICATIONS, Catalog
 from gitops.core.verdict import judge
 from gitops.kube import installed
 from gitops.kube.client import MERGE_PATCH, METADATA_LIST, Access, Client

@@ -8,18 +8,19 @@ import orjson
 
 from gitops.api.application import Application
 from gitops.api.status import Status
-from gitops.controller.applications import APPLICATIONS
 from gitops.controller.causes import Causes, in_trouble
 from gitops.controller.events import Events
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.retention import count_steps, end_sync, hold_in, hold_in_words
+from gitops.controller.retention import count_steps, end_sync, hold_in
 from gitops.controller.status import Counts, count, is_applied, status_of, unique, waits_for
 from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
+from gitops.core.hold import hold_in_words
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
 from gitops.core.problem import Problem, Reason
+from gitops.core.resources import APPLICATIONS
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import MERGE_PATCH, Client
 from gitops.observe import logs

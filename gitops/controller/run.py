@@ -12,7 +12,7 @@ from typing import Any
 
 from gitops.api.group import HOLD_ANNOTATION
 from gitops.controller.acting import Actor
-from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
+from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.causes import Causes
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
@@ -41,6 +41,7 @@ from gitops.core.identity import applyset_id
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind
 from gitops.core.problem import GitopsError, Problem
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verification import DAY
 from gitops.kube.client import Access, Client
 from gitops.kube.lease import Lease

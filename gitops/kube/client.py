@@ -17,11 +17,15 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 import yaml
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.kube.official import (
+    ConfigException,
+    Configuration,
+    RESTClientObject,
+    load_incluster_config,
+    load_kube_config,
+)
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"

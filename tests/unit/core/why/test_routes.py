@@ -3,9 +3,8 @@
 from typing import Any
 
 from gitops.core.model import GroupKind
-from gitops.core.why.lookups import POD, SERVICE
+from gitops.core.why.lookups import POD, SECRET, SERVICE
 from gitops.core.why.model import Cause, Depth, World
-from gitops.core.why.lookups import SECRET
 from gitops.core.why.routes import (
     GATEWAYS,
     gateway_causes,
