@@ -38,6 +38,7 @@ Namespace = Annotated[
 Format = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 Name = Annotated[str, typer.Argument(metavar="APP", help="Application, as NAME or NAMESPACE/NAME.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on and show what changes, until Ctrl-C.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours.")]
 
 

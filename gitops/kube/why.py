@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from gitops.api.group import APPLYSET_PART_OF_LABEL
+from gitops.core.health import HealthState, assess, needs_body
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.resources import Catalog
+from gitops.core.resources import Catalog, Resource
 from gitops.core.why.containers import crashing
 from gitops.core.why.following import family
 from gitops.core.why.lookups import POD, SECRET, messages
@@ -20,6 +23,7 @@ _MOST = 5000  # objects of a list; of what has more, not all is known
 _ROUNDS = 4  # from an Ingress over Services and Pods to claims
 _LOGS = 3  # Pods whose logs are read
 _LINES = "20"
+_TROUBLE = (HealthState.PROGRESSING, HealthState.DEGRADED, HealthState.MISSING, HealthState.UNKNOWN)
 
 
 async def gather(
@@ -61,6 +65,68 @@ async def gather(
     return reader.world()
 
 
+async def members_in_trouble(
+    client: Client, identity: str, resources: Iterable[Resource], namespaces: Iterable[str]
+) -> tuple[dict[ObjectKey, Object], dict[GroupKind, str]]:
+    """The members of an ApplySet that are not healthy, whole, and the kinds that could not be read.
+
+    Who may not list a kind across the cluster is asked for each of `namespaces` instead. Kinds that
+    are healthy as soon as they exist are not asked for.
+    """
+    selector = {"labelSelector": f"{APPLYSET_PART_OF_LABEL}={identity}"}
+    trouble: dict[ObjectKey, Object] = {}
+    unreadable: dict[GroupKind, str] = {}
+
+    async def read(resource: Resource) -> None:
+        lists = [await _list(client, resource, "", selector)]
+        if lists[0].failure and resource.namespaced:
+            lists = [await _list(client, resource, place, selector) for place in sorted(namespaces)]
+        for found in lists:
+            if found.failure:
+                unreadable[resource.group_kind] = found.failure
+            for item in found.items:
+                obj = typed(item, resource.group_kind)
+                if assess(obj).state in _TROUBLE:
+                    trouble[_key_of(obj, resource.group_kind)] = obj
+
+    await asyncio.gather(*(read(one) for one in resources if needs_body(one.group_kind)))
+    return dict(sorted(trouble.items())), unreadable
+
+
+def _key_of(obj: Object, kind: GroupKind) -> ObjectKey:
+    metadata = obj["metadata"]
+    return ObjectKey(*kind, metadata.get("namespace", ""), metadata["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The answer to a LIST, or what the server said instead."""
+
+    items: tuple[Mapping[str, Any], ...] = ()
+    complete: bool = False
+    failure: str = ""
+
+
+async def _list(client: Client, resource: Resource, namespace: str, chosen: Mapping[str, str]) -> _Found:
+    """The objects of a type, page by page, until there are too many. Of Secrets, metadata only."""
+    accept = METADATA_LIST if resource.group_kind == SECRET else JSON
+    params = {**chosen, "limit": str(_PAGE)}
+    items: list[Mapping[str, Any]] = []
+    while len(items) < _MOST:
+        reply = await client.request(
+            "GET", resource.collection(namespace), params=params, accept=accept, label=resource.plural
+        )
+        if not reply.ok:
+            return _Found(failure=str(reply.failure.get("message")))
+        page = reply.json
+        items += page["items"]
+        more = page["metadata"].get("continue")
+        if not more:
+            return _Found(tuple(items), complete=True)
+        params = {**params, "continue": more}
+    return _Found(tuple(items))
+
+
 class _Reader:
     """What has been asked for so far, and what came back."""
 
@@ -85,36 +151,21 @@ class _Reader:
         if resource is None:
             self._unreadable[kind] = "the cluster doesn't serve it"
             return
-        params = {"limit": str(_PAGE), **({"fieldSelector": f"metadata.name={name}"} if name else {})}
-        accept = METADATA_LIST if kind == SECRET else JSON
-        path, count, more = resource.collection(namespace), 0, ""
-        while count < _MOST:
-            reply = await self._client.request(
-                "GET",
-                path,
-                params=params | ({"continue": more} if more else {}),
-                accept=accept,
-                label=resource.plural,
-            )
-            if not reply.ok:
-                self._unreadable[kind] = str(reply.failure.get("message"))
-                return
-            found = reply.json
-            for item in found["items"]:
-                self._keep(kind, typed(item, kind))
-            count += len(found["items"])
-            more = found["metadata"].get("continue") or ""
-            if not more:
-                if not name:
-                    self._read.add((kind, namespace))
-                return
+        chosen = {"fieldSelector": f"metadata.name={name}"} if name else {}
+        found = await _list(self._client, resource, namespace, chosen)
+        if found.failure:
+            self._unreadable[kind] = found.failure
+            return
+        for item in found.items:
+            self._keep(kind, typed(item, kind))
+        if found.complete and not name:
+            self._read.add((kind, namespace))
 
     def _keep(self, kind: GroupKind, obj: Object) -> None:
         if kind == EVENT:
             self._events.setdefault(_about(obj), []).append(obj)
             return
-        metadata = obj["metadata"]
-        self.objects[ObjectKey(*kind, metadata.get("namespace", ""), metadata["name"])] = obj
+        self.objects[_key_of(obj, kind)] = obj
 
     async def read_logs(self, containers: Iterable[tuple[ObjectKey, str]]) -> None:
         """The last lines before a container ended; none where the kubelet has none."""

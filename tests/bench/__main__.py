@@ -18,6 +18,7 @@ from tests.bench.memory import memory
 from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
 from tests.bench.standing import standing
+from tests.bench.status import status
 
 _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "first-sync": first_sync,
@@ -25,6 +26,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "monorepo": monorepo,
     "diff": diff,
     "health": health,
+    "status": status,
     "memory": memory,
 }
 

@@ -149,7 +149,7 @@ def _dead(
             Depth.ROOT,
             (*seen, Evidence(f"Event: {kind} probe failed: {said}", describe(key))),
             (
-                "give it more time (startupProbe, failureThreshold, timeoutSeconds), or correct path and port",
+                "give it more time (startupProbe, failureThreshold), or correct the probe's path and port",
                 "a liveness probe must not depend on other services: use the readiness probe for that",
             ),
         )
