@@ -1,17 +1,11 @@
 """`gitops why` of what traffic, autoscaling and the cluster itself are stuck on, from the real API server."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.why.diagnose import diagnose
-from gitops.core.why.model import Cause
-from gitops.kube.client import Access, Client
-from gitops.kube.discovery import discover
-from gitops.kube.why import gather
 from tests.support.cluster import MERGE, Cluster, Obj, path_of
+from tests.support.command import Command
 from tests.support.manifests import crd, thing
 from tests.support.site import Site
 from tests.support.wait import wait_for
@@ -19,45 +13,28 @@ from tests.support.wait import wait_for
 NETWORKING = "networking.k8s.io/v1"
 
 
-KINDS = {
-    "service": GroupKind("", "Service"),
-    "namespace": GroupKind("", "Namespace"),
-    "ingress": GroupKind("networking.k8s.io", "Ingress"),
-    "hpa": GroupKind("autoscaling", "HorizontalPodAutoscaler"),
-    "pdb": GroupKind("policy", "PodDisruptionBudget"),
-    "crd": GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-}
-
-
 class Asked:
-    """Asks why an object of one namespace is stuck."""
+    """Asks `gitops why` about objects of one namespace."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, command: Command, site: Site) -> None:
+        self.command, self.site = command, site
 
-    def __call__(self, subject: str) -> list[Cause]:
-        return asyncio.run(self._ask(*subject.split("/")))
-
-    async def _ask(self, kind: str, name: str) -> list[Cause]:
-        client = await Client.connect(Access(self.site.cluster.control_plane.kubeconfig))
-        try:
-            place = "" if kind in ("namespace", "crd") else self.site.namespace
-            keys = [ObjectKey(*KINDS[kind], place, name)]
-            world = await gather(client, await discover(client), keys, logs=False)
-            return list(diagnose(keys, world))
-        finally:
-            await client.close()
+    def __call__(self, subject: str) -> list[Obj]:
+        ran = self.command("why", subject, "-n", self.site.namespace, "-o", "json")
+        assert ran.code == 0, ran.err
+        found: list[Obj] = ran.data["causes"]
+        return found
 
     def first(self, subject: str) -> tuple[str, str]:
         """Id and sentence of the cause that is named."""
         found = self(subject)
         assert found, f"no cause of {subject}"
-        return found[0].id, found[0].sentence
+        return str(found[0]["id"]), str(found[0]["sentence"])
 
 
 @pytest.fixture
-def why(site: Site) -> Asked:
-    return Asked(site)
+def why(command: Command, site: Site) -> Asked:
+    return Asked(command, site)
 
 
 def made(site: Site, one: Obj, status: Obj | None = None) -> Obj:
@@ -112,7 +89,7 @@ def test_traffic_that_arrives_nowhere(site: Site, why: Asked) -> None:
         identity, said = why.first("service/astray")
         assert identity == "service-selector"
         assert "app=well in place of wel" in said or "app=sick in place of wel" in said
-        assert "service-pods-not-ready" in [one.id for one in why("service/unready")]
+        assert "service-pods-not-ready" in [one["id"] for one in why("service/unready")]
         assert why.first("service/misled")[0] == "service-target-port"
         identity, said = why.first("ingress/classless")
         assert (identity, f"no IngressClass none-{site.name}" in said) == ("ingress-class-missing", True)
@@ -145,11 +122,11 @@ def test_autoscalers_and_budgets(site: Site, why: Asked) -> None:
         }
         status = {"currentReplicas": 0, "desiredReplicas": 0, "conditions": [condition]}
         made(site, thing("autoscaling/v2", "HorizontalPodAutoscaler", name, spec=scaler), status)
-    assert why.first("hpa/blind") == (
+    assert why.first("horizontalpodautoscaler/blind") == (
         "autoscaler-no-metrics",
         "gets no metrics: the cluster has no metrics server",
     )
-    identity, said = why.first("hpa/unasked")
+    identity, said = why.first("horizontalpodautoscaler/unasked")
     assert (identity, "container web of Deployment web requests no cpu" in said) == (
         "autoscaler-no-request",
         True,
@@ -164,7 +141,7 @@ def test_autoscalers_and_budgets(site: Site, why: Asked) -> None:
         lambda: site.get("PodDisruptionBudget", "web", "policy/v1").get("status", {}).get("expectedPods"),
         "the budget's controller has counted",
     )
-    identity, said = why.first("pdb/web")
+    identity, said = why.first("poddisruptionbudget/web")
     assert (identity, "with minAvailable 1, all of its 1 Pods" in said) == ("budget-allows-none", True)
 
 
@@ -189,7 +166,7 @@ def test_the_clusters_own_objects(site: Site, why: Asked) -> None:
         wait_for(content_left, "the namespace's controller has looked")
         identity, said = why.first(f"namespace/{name}")
         assert (identity, "example.org/keep" in said) == ("namespace-finalizer", True)
-        identity, said = why.first(f"crd/{second['metadata']['name']}")
+        identity, said = why.first(f"customresourcedefinition/{second['metadata']['name']}")
         assert (identity, "is already in use" in said) == ("definition-names", True)
     finally:
         cluster.patch(held, {"metadata": {"finalizers": None}})
