@@ -133,7 +133,7 @@ def job_causes(key: ObjectKey, obj: Object, _world: World) -> Iterator[Cause]:
             "job-suspended",
             key,
             "is suspended: nothing runs",
-            Depth.ROOT,
+            Depth.STATE,
             (Evidence("spec.suspend is true", describe(key)),),
             ("set spec.suspend to false, or see the queue (Kueue, say) that it waits for",),
         )
