@@ -95,14 +95,14 @@ def owned_by(owner: Obj) -> Obj:
     return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "controller": True, **named}
 
 
-def waiting(reason: str, message: str = "", **more: Any) -> Mapping[str, Any]:
+def waiting(reason: str, message: str = "", **more: Any) -> Obj:
     return {"name": "web", "image": "web:1", "imageID": "", "ready": False, "restartCount": 0} | {
         "state": {"waiting": {"reason": reason, "message": message}},
         **more,
     }
 
 
-def ended(code: int, reason: str = "Error", message: str = "") -> Mapping[str, Any]:
+def ended(code: int, reason: str = "Error", message: str = "") -> Obj:
     return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
 
 
