@@ -20,6 +20,7 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+    short: tuple[str, ...] = ()  # what people call it: deploy, svc
 
     @property
     def api_version(self) -> str:
@@ -75,10 +76,10 @@ class Catalog:
         return [kind for kind in self._preferred if kind.group == group]
 
     def named(self, word: str) -> Resource | None:
-        """The resource that a person means by `deployment`, `Deployments` or `deployment.apps`."""
+        """The resource that a person means by `deployment`, `Deployments`, `deploy` or `deployment.apps`."""
         name, _, group = word.lower().partition(".")
         for one in self._preferred.values():
-            if name in (one.kind.lower(), one.plural) and (not group or one.group == group):
+            if name in (one.kind.lower(), one.plural, *one.short) and (not group or one.group == group):
                 return one
         return None
 

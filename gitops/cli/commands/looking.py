@@ -174,3 +174,35 @@ def health(
     from gitops.cli.health import run as work
 
     raise typer.Exit(work(file, rules=rules, output=output))
+
+
+@app.command()
+def why(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP|KIND/NAME",
+            help="Application (NAME or NAMESPACE/NAME), or object.",
+            autocompletion=complete_application,
+        ),
+    ],
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Say why an Application or an object is not healthy: the root cause, what shows it, what to try.
+
+    \b
+    Example: gitops why shop -n gitops-system
+    Example: gitops why deployment/web -n shop
+
+    See also: gitops tree, gitops events, gitops status
+    """
+    from gitops.cli.look import wants_color
+    from gitops.cli.why import run as work
+    from gitops.kube.client import Access
+
+    access = Access(kubeconfig, context)
+    end(work(name, access=access, namespace=namespace, output=output, color=wants_color(no_color)))
