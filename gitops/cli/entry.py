@@ -1,5 +1,7 @@
 """The entry point: answers `--version` before anything else is imported, then hands over to the commands."""
 
+import gc
+import os
 import sys
 
 
@@ -10,6 +12,9 @@ def main() -> None:
 
         print(f"gitops {__version__}")
         return
+    # Imports make no garbage, and plugins of pydantic would be looked for in every package: 0.15 s.
+    gc.set_threshold(50_000)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from gitops.cli.app import run
 
     sys.exit(run())

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from git import InvalidGitRepositoryError, NoSuchPathError, Repo
-
 from gitops.core.model import TreeFile
 from gitops.core.problem import Blame, Reason, fail
 from gitops.git.tree import check_limits, clean_path
@@ -101,6 +99,8 @@ class Discovered:
 
 def discover(path: Path) -> Discovered:
     """Find the Git work tree around `path`; outside of one, `path` is its own root without a remote."""
+    from git import InvalidGitRepositoryError, NoSuchPathError, Repo
+
     place = path.resolve()
     try:
         with Repo(place, search_parent_directories=True) as repository:

@@ -53,18 +53,23 @@ def diff(
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
     """
-    from gitops.cli.diff import run as work
-    from gitops.cli.terminal import wants_color
-    from gitops.kube.client import Access
+    from gitops.cli.ahead import renderer_ahead
 
-    end(
-        work(
-            target,
-            access=Access(kubeconfig, context),
-            namespace=namespace,
-            app_name=app_name,
-            output=output,
-            thorough=thorough,
-            color=wants_color(no_color),
-        )
-    )
+    async def work() -> int:
+        async with renderer_ahead() as renderer:
+            from gitops.cli.diff import run
+            from gitops.cli.terminal import wants_color
+            from gitops.kube.client import Access
+
+            return await run(
+                target,
+                access=Access(kubeconfig, context),
+                namespace=namespace,
+                app_name=app_name,
+                output=output,
+                thorough=thorough,
+                color=wants_color(no_color),
+                renderer=renderer,
+            )
+
+    end(work())
