@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
+from gitops.cli.ahead import Ready
 from gitops.cli.options import Exit, Output
-from gitops.cli.sources import is_repository, of_folder, of_repository, renderer
+from gitops.cli.sources import is_repository, of_folder, of_repository
 from gitops.cli.terminal import print_data
 from gitops.core.mask import masked
 from gitops.core.render_options import HelmOptions, RenderOptions
@@ -16,7 +17,14 @@ from gitops.render.protocol import RenderRequest
 
 
 async def run(
-    target: str, *, path: str, namespace: str, name: str, output: Output, with_secrets: bool
+    target: str,
+    *,
+    path: str,
+    namespace: str,
+    name: str,
+    output: Output,
+    with_secrets: bool,
+    renderer: Ready,
 ) -> int:
     """Print the objects. Raises GitopsError: the first of all problems of the source."""
     if is_repository(target):
@@ -32,8 +40,7 @@ async def run(
         path=place.path,
         options=RenderOptions(helm=HelmOptions(release_name=application)),
     )
-    async with renderer() as client:
-        rendered = (await render_tree(place.tree, request, client)).rendered
+    rendered = (await render_tree(place.tree, request, await renderer())).rendered
     objects: list[dict[str, Any]] = [json.loads(manifest.body) for manifest in rendered.manifests]
     shown = objects if with_secrets else [masked(one) for one in objects]
     if output is Output.JSON:

@@ -3,11 +3,12 @@
 import json
 import os
 import sys
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from gitops.cli.options import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def wants_color(no_color: bool) -> bool:
@@ -15,8 +16,10 @@ def wants_color(no_color: bool) -> bool:
     return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
 
 
-def console(*, color: bool) -> Console:
+def console(*, color: bool) -> "Console":
     """Where text for people goes; nothing in it is taken for markup of numbers and paths."""
+    from rich.console import Console  # here: what prints data needs none
+
     return Console(color_system="auto" if color else None, highlight=False)
 
 

@@ -99,9 +99,11 @@ class Discovered:
 
 def discover(path: Path) -> Discovered:
     """Find the Git work tree around `path`; outside of one, `path` is its own root without a remote."""
+    place = path.resolve()
+    if not any(os.path.lexists(above / ".git") for above in (place, *place.parents)):
+        return Discovered(place, "", None)
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
-    place = path.resolve()
     try:
         with Repo(place, search_parent_directories=True) as repository:
             root = repository.working_tree_dir

@@ -27,9 +27,23 @@ def render(
     Example: gitops render deploy/prod
     Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
     """
-    from gitops.cli.render import run as work
+    from gitops.cli.ahead import renderer_ahead
 
-    end(work(target, path=path, namespace=namespace, name=name, output=output, with_secrets=with_secrets))
+    async def work() -> int:
+        async with renderer_ahead() as renderer:
+            from gitops.cli.render import run
+
+            return await run(
+                target,
+                path=path,
+                namespace=namespace,
+                name=name,
+                output=output,
+                with_secrets=with_secrets,
+                renderer=renderer,
+            )
+
+    end(work())
 
 
 @app.command()
