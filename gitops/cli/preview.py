@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
@@ -44,8 +44,11 @@ from gitops.kube.discovery import discover
 from gitops.kube.members import MemberLists
 from gitops.observe.hiding import without
 from gitops.render.client import RendererClient
-from gitops.render.closure import render_tree
+from gitops.render.closure import RenderedTree, render_tree
 from gitops.render.protocol import RenderRequest
+
+if TYPE_CHECKING:
+    from gitops.cli.others import Others
 
 _NAMESPACE = GroupKind("", "Namespace")
 
@@ -97,11 +100,7 @@ async def preview(
     owner = owner_of(app)
     lists = MemberLists(client, owner.applyset_id)
     lists.begin(_served(catalog, Registry.kinds_of(app)))  # while the renderer works
-    try:
-        done = await render_tree(where.tree, request, renderer)
-    except GitopsError:
-        lists.cancel()
-        raise
+    done = await _render(where, request, renderer, lists)
     rendered = done.rendered
     rollout = app.spec.sync.rollout_on_config_change
     desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
@@ -126,12 +125,10 @@ async def preview(
         decided = Plan(decided.steps, (), decided.problems)
     asked = to_ask(decided)
     if asked or any(one.problem for one in decided.steps):
-        from gitops.cli.others import Others
+        from gitops.cli.others import Others  # here: it takes half of the controller along
 
         others = Others(client, renderer, catalog, target, where, app, applications)
-        if asked:
-            decided = plan(replace(situation, answers=await others.answers(asked)))
-        decided = await others.given(decided, situation)
+        decided = await _after_asking(others, asked, decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
     proposal = proposal_of(decided, desired.hooks, deployed=situation.deployed)
     decided, tried = _with_replacements(decided, desired, tried)
@@ -143,6 +140,24 @@ async def preview(
     return Preview(
         app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices, hooks
     )
+
+
+async def _after_asking(
+    others: "Others", asked: list[ObjectKey], decided: Plan, situation: Situation
+) -> Plan:
+    if asked:
+        decided = plan(replace(situation, answers=await others.answers(asked)))
+    return await others.given(decided, situation)
+
+
+async def _render(
+    where: Place, request: RenderRequest, renderer: RendererClient, lists: MemberLists
+) -> RenderedTree:
+    try:
+        return await render_tree(where.tree, request, renderer)
+    except GitopsError:
+        lists.cancel()
+        raise
 
 
 def _with_replacements(
