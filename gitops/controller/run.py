@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from gitops.api.group import HOLD_ANNOTATION
+from gitops.api.group import HOLD_ANNOTATION, LEASE_NAME
 from gitops.controller.acting import Actor
 from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
@@ -111,9 +111,7 @@ class Controller:
     async def _work(self) -> None:
         client = await Client.connect(self.settings.access, self.metrics.kube_request)
         loop = asyncio.get_running_loop()
-        lease = Lease(
-            self.settings.access, self.settings.namespace, "gitops-controller", lambda: self._lost(loop)
-        )
+        lease = Lease(self.settings.access, self.settings.namespace, LEASE_NAME, lambda: self._lost(loop))
         renderer, process = await self._renderer()
         self._build(client, renderer)
         try:

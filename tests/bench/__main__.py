@@ -15,6 +15,7 @@ from tests.bench.command import command
 from tests.bench.diff import diff
 from tests.bench.first_sync import first_sync
 from tests.bench.health import health
+from tests.bench.lint import lint
 from tests.bench.memory import memory
 from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
@@ -27,6 +28,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "diff": diff,
     "command": command,
     "health": health,
+    "lint": lint,
     "memory": memory,
 }
 
