@@ -1,17 +1,18 @@
 """`gitops diff`: what a sync would change, by object and field path."""
 
+import asyncio
 import base64
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, KIND
+from gitops.cli.ahead import Ready
 from gitops.cli.applications import list_applications, named
 from gitops.cli.options import Exit, Output
-from gitops.cli.preview import Preview, preview, refusals
-from gitops.cli.show import as_data, print_text
-from gitops.cli.sources import Place, of_folder, of_repository, renderer
-from gitops.cli.terminal import console, print_data
+from gitops.cli.sources import Place, of_folder, of_repository
 from gitops.core.conditions import NOTICES
 from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
@@ -19,6 +20,9 @@ from gitops.core.problem import Blame, Problem, Reason, fail
 from gitops.core.revision import parse_repository
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace
+
+if TYPE_CHECKING:
+    from gitops.cli.preview import Preview
 
 # What our own guards refuse, as opposed to the server.
 _GUARDS = frozenset(
@@ -36,17 +40,28 @@ async def run(
     output: Output,
     thorough: bool,
     color: bool,
+    renderer: Ready,
 ) -> int:
     """Print the differences; the exit code says whether there are any, or what went wrong."""
     client = await Client.connect(access)
     try:
         home = namespace or context_namespace(access)
         applications = await list_applications(client)
-        app, place, new = await _resolve(client, Path(target), app_name, home, applications)
-        async with renderer() as render:
-            shown = await preview(client, render, app, place, applications, new=new, thorough=thorough)
+        # What takes long to import is imported while others work: Git, and then the renderer.
+        planner = asyncio.to_thread(import_module, "gitops.cli.preview")
+        (app, place, new), _ = await asyncio.gather(
+            _resolve(client, Path(target), app_name, home, applications), planner
+        )
+        from gitops.cli.preview import preview
+
+        printer = asyncio.create_task(asyncio.to_thread(import_module, "gitops.cli.show"))
+        shown = await preview(client, await renderer(), app, place, applications, new=new, thorough=thorough)
+        await printer
     finally:
         await client.close()
+    from gitops.cli.show import as_data, print_text
+    from gitops.cli.terminal import console, print_data
+
     if output is Output.TEXT:
         print_text(shown, console(color=color))
     else:
@@ -54,8 +69,10 @@ async def run(
     return exit_code(shown)
 
 
-def exit_code(shown: Preview) -> int:
+def exit_code(shown: "Preview") -> int:
     """Whose fault a refusal is comes before whether there are differences."""
+    from gitops.cli.preview import refusals
+
     problems = [
         one for one in refusals(shown) if one.reason not in NOTICES and one.reason is not Reason.DRIFTED
     ]

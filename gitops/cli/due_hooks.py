@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gitops.api.application import Application
-from gitops.controller.progress import result_of
+from gitops.controller.hook_reports import result_of
 from gitops.core.desired import Desired
 from gitops.core.hook_annotations import HookPhase, Occasion
 from gitops.core.hooks import HookState, run_id

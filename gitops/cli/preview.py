@@ -1,20 +1,29 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
 from gitops.cli.due_hooks import DueHook, due_hooks
-from gitops.cli.others import Others
 from gitops.cli.sources import Place
 from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
-from gitops.controller.gather import DryRun, conflict_of, dead_releases, drift_from, dry_run, each, look_at
-from gitops.controller.observing import policy_of
+from gitops.controller.gather import (
+    DryRun,
+    conflict_of,
+    dead_releases,
+    drift_from,
+    dry_run,
+    each,
+    look_at,
+    read_many,
+)
+from gitops.controller.policy import policy_of
 from gitops.controller.rendering import Target, key_of_render, options_of
 from gitops.core.adoption import Parents
 from gitops.core.approval import Proposal, proposal_of
@@ -27,16 +36,19 @@ from gitops.core.ignore import fill
 from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
-from gitops.core.problem import Problem, Reason
-from gitops.core.resources import Catalog
+from gitops.core.problem import GitopsError, Problem, Reason
+from gitops.core.resources import Catalog, Resource
 from gitops.core.unstable import held, notice, unstable_keys
 from gitops.kube.client import Client
 from gitops.kube.discovery import discover
-from gitops.kube.members import list_members
+from gitops.kube.members import MemberLists
 from gitops.observe.hiding import without
 from gitops.render.client import RendererClient
-from gitops.render.closure import render_tree
+from gitops.render.closure import RenderedTree, render_tree
 from gitops.render.protocol import RenderRequest
+
+if TYPE_CHECKING:
+    from gitops.cli.others import Others
 
 _NAMESPACE = GroupKind("", "Namespace")
 
@@ -75,38 +87,48 @@ async def preview(
     thorough: bool,
 ) -> Preview:
     """Render, compare and plan. Raises GitopsError when the source or the cluster fails."""
-    catalog = await discover(client)
-    version = (await client.request("GET", "/version", label="version")).json
-    values = await values_of(client, app)
-    target = Target(str(version.get("gitVersion", "")), catalog.api_versions(), values)
+    catalog, version, values = await asyncio.gather(
+        discover(client), client.request("GET", "/version", label="version"), values_of(client, app)
+    )
+    target = Target(str(version.json.get("gitVersion", "")), catalog.api_versions(), values)
     request = RenderRequest(
         application=f"{app.metadata.namespace}/{app.metadata.name}",
         namespace=app.destination_namespace,
         path=where.path,
         options=options_of(app, target),
     )
-    done = await render_tree(where.tree, request, renderer)
-    rendered, owner = done.rendered, owner_of(app)
+    owner = owner_of(app)
+    lists = MemberLists(client, owner.applyset_id)
+    lists.begin(_served(catalog, Registry.kinds_of(app)))  # while the renderer works
+    done = await _render(where, request, renderer, lists)
+    rendered = done.rendered
     rollout = app.spec.sync.rollout_on_config_change
     desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
-    key = key_of_render(app, done.reads, done.renderer, target, await renderer.version())
-    repeats = app.status.render_key == key and app.status.contents not in (None, "", desired.contents)
+    listed, unreadable = await _members(lists, catalog, app, desired)
     notices: tuple[Problem, ...] = ()
-    if repeats:
+    # The key asks helm and kustomize for their versions, which takes as long as all the rest.
+    if app.status.contents not in (None, "", desired.contents) and app.status.render_key == key_of_render(
+        app, done.reads, done.renderer, target, await renderer.version()
+    ):
         again = (await render_tree(where.tree, request, renderer, done.reads)).rendered
         repeated = place(again, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
-        desired, notices = await _without_unstable(client, catalog, app, owner, desired, repeated)
-    situation = await _situation(client, catalog, app, owner, desired, where, applications, thorough=thorough)
+        desired, notices = _without_unstable(app, desired, repeated, listed)
+        listed, unreadable = await _members(lists, catalog, app, desired)
+    seen = Inventory({key: live.observed for key, live in listed.items()}, unreadable=unreadable)
+    situation = await _situation(
+        client, catalog, app, owner, desired, where, applications, seen, thorough=thorough
+    )
     drifts, checked = await _drifts(client, catalog, desired, owner, to_dry_run(situation))
     situation = replace(situation, drifts=drifts)
     decided = plan(situation)
     if new:
         decided = Plan(decided.steps, (), decided.problems)
-    others = Others(client, renderer, catalog, target, where, app, applications)
     asked = to_ask(decided)
-    if asked:
-        decided = plan(replace(situation, answers=await others.answers(asked)))
-    decided = await others.given(decided, situation)
+    if asked or any(one.problem for one in decided.steps):
+        from gitops.cli.others import Others  # here: it takes half of the controller along
+
+        others = Others(client, renderer, catalog, target, where, app, applications)
+        decided = await _after_asking(others, asked, decided, situation)
     tried = checked | await _try_all(client, catalog, app, desired, owner, decided, checked)
     proposal = proposal_of(decided, desired.hooks, deployed=situation.deployed)
     decided, tried = _with_replacements(decided, desired, tried)
@@ -118,6 +140,24 @@ async def preview(
     return Preview(
         app, where, decided, desired, tried, drifts, warnings, new, proposal, rendered.hidden, notices, hooks
     )
+
+
+async def _after_asking(
+    others: "Others", asked: list[ObjectKey], decided: Plan, situation: Situation
+) -> Plan:
+    if asked:
+        decided = plan(replace(situation, answers=await others.answers(asked)))
+    return await others.given(decided, situation)
+
+
+async def _render(
+    where: Place, request: RenderRequest, renderer: RendererClient, lists: MemberLists
+) -> RenderedTree:
+    try:
+        return await render_tree(where.tree, request, renderer)
+    except GitopsError:
+        lists.cancel()
+        raise
 
 
 def _with_replacements(
@@ -146,12 +186,11 @@ def _waits(app: Application) -> Iterator[str]:
         yield f"a sync waits: {ready.message}"
 
 
-async def _without_unstable(
-    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired, repeated: Desired
+def _without_unstable(
+    app: Application, desired: Desired, repeated: Desired, listed: Mapping[ObjectKey, Live]
 ) -> tuple[Desired, tuple[Problem, ...]]:
     """What a sync wants after a restart of the controller: what differs with each render stays."""
-    members = await _members(client, catalog, app, owner, desired)
-    found = {key: live.observed for key, live in members[0].items()}
+    found = {key: live.observed for key, live in listed.items()}
     marks = {key: mark(seen.digest, seen.content) for key, seen in found.items()}
     keys = unstable_keys(desired, repeated, found, unmoved(app.status.fingerprint or "", marks))
     if not keys:
@@ -161,13 +200,16 @@ async def _without_unstable(
     return kept, (notice(keys, app.spec.source.path),)
 
 
+def _served(catalog: Catalog, kinds: Iterable[GroupKind]) -> list[Resource]:
+    return [found for kind in kinds if (found := catalog.preferred(kind))]
+
+
 async def _members(
-    client: Client, catalog: Catalog, app: Application, owner: Owner, desired: Desired
+    lists: MemberLists, catalog: Catalog, app: Application, desired: Desired
 ) -> tuple[dict[ObjectKey, Live], dict[GroupKind, Problem]]:
     kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
-    resources = [found for kind in kinds if (found := catalog.preferred(kind))]
     namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
-    return await list_members(client, owner.applyset_id, resources, namespaces)
+    return await lists.members(_served(catalog, kinds), namespaces)
 
 
 async def _situation(
@@ -178,11 +220,11 @@ async def _situation(
     desired: Desired,
     where: Place,
     applications: list[Application],
+    seen: Inventory,
     *,
     thorough: bool,
 ) -> Situation:
-    listed, unreadable = await _members(client, catalog, app, owner, desired)
-    members = {key: live.observed for key, live in listed.items()}
+    members = seen.members
     baseline: dict[ObjectKey, str] = {}
     if not thorough:
         marks = {key: mark(seen.digest, seen.content) for key, seen in members.items()}
@@ -200,7 +242,7 @@ async def _situation(
     return Situation(
         owner=owner,
         wanted=wanted,
-        inventory=Inventory(members, looks, unreadable),
+        inventory=replace(seen, looks=looks),
         parents=Parents(names, await dead_releases(client, looks.values())),
         policy=policy_of(app, where.revision),
         baseline=baseline,
@@ -214,12 +256,14 @@ async def _situation(
 async def _drifts(
     client: Client, catalog: Catalog, desired: Desired, owner: Owner, keys: list[ObjectKey]
 ) -> tuple[dict[ObjectKey, Drift], dict[ObjectKey, DryRun]]:
+    seen = await read_many(client, catalog, keys, desired.wanted)
+
     async def one(key: ObjectKey) -> DryRun:
         wanted = desired.wanted[key]
         resource = catalog.at_version(wanted.api_version, key.kind)
         if resource is None:
             return DryRun(None, None)
-        return await dry_run(client, resource, desired.manifests[key], wanted, owner)
+        return await dry_run(client, resource, desired.manifests[key], wanted, owner, seen.get(key))
 
     tried = dict(zip(keys, await each(keys, one), strict=True))
     drifts = {}
@@ -246,13 +290,15 @@ async def _try_all(
     if app.spec.sync.create_namespace:
         coming.add(app.destination_namespace)
     steps = [step for step in decided.steps if step.acts and step.key not in checked]
+    seen = await read_many(client, catalog, (step.key for step in steps), desired.wanted)
 
     async def one(step: Step) -> DryRun:
         wanted = desired.wanted[step.key]
         resource = catalog.at_version(wanted.api_version, step.key.kind)
         if resource is None:
             return DryRun(None, None)
-        result = await dry_run(client, resource, desired.manifests[step.key], wanted, owner)
+        manifest = desired.manifests[step.key]
+        result = await dry_run(client, resource, manifest, wanted, owner, seen.get(step.key))
         missing = result.problem and result.problem.reason is Reason.NAMESPACE_NOT_FOUND
         if missing and step.key.namespace in coming:
             return DryRun(None, None)
@@ -260,9 +306,11 @@ async def _try_all(
             return _without_shared(result, step, owner)
         if step.verb is not Verb.ADOPT or result.after is None:
             return result
-        if app.spec.sync.adopt is not Adopt.ALWAYS:
-            manifest = result.manifest or desired.manifests[step.key]
-            conflict = await conflict_of(client, resource, manifest, wanted, owner, step.uid, step.take)
+        if app.spec.sync.adopt is not Adopt.ALWAYS and result.before is not None:
+            tried = result.manifest or manifest
+            conflict = await conflict_of(
+                client, resource, tried, wanted, owner, step.uid, step.take, result.before
+            )
             if conflict:
                 return DryRun(result.before, None, conflict)
         return _without_taken(result, step)

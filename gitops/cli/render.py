@@ -6,16 +6,24 @@ from typing import Any
 
 import yaml
 
+from gitops.cli.ahead import Ready
 from gitops.cli.options import Exit, Output
 from gitops.cli.requests import request_for, split, warn
-from gitops.cli.sources import is_repository, of_folder, of_repository, renderer
+from gitops.cli.sources import is_repository, of_folder, of_repository
 from gitops.cli.terminal import print_data
 from gitops.core.mask import masked
 from gitops.render.closure import render_tree
 
 
 async def run(
-    target: str, *, path: str, namespace: str, name: str, output: Output, with_secrets: bool
+    target: str,
+    *,
+    path: str,
+    namespace: str,
+    name: str,
+    output: Output,
+    with_secrets: bool,
+    renderer: Ready,
 ) -> int:
     """Print the objects. Raises GitopsError: the first of all problems of the source."""
     if is_repository(target):
@@ -24,8 +32,7 @@ async def run(
     else:
         place = of_folder(Path(target))
     request = request_for(target, place, namespace=namespace, name=name)
-    async with renderer() as client:
-        rendered = (await render_tree(place.tree, request, client)).rendered
+    rendered = (await render_tree(place.tree, request, await renderer())).rendered
     objects: list[dict[str, Any]] = [json.loads(manifest.body) for manifest in rendered.manifests]
     shown = objects if with_secrets else [masked(one) for one in objects]
     if output is Output.JSON:

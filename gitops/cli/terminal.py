@@ -1,18 +1,21 @@
 """What the terminal wants: colours or none; and what programs want: JSON or YAML."""
 
 import json
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from gitops.cli.look import wants_color
 from gitops.cli.options import Output
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = ["console", "print_data", "wants_color"]
 
 
-def console(*, color: bool) -> Console:
+def console(*, color: bool) -> "Console":
     """Where text for people goes; nothing in it is taken for markup of numbers and paths."""
+    from rich.console import Console  # here: what prints data needs none
+
     return Console(color_system="auto" if color else None, highlight=False)
 
 

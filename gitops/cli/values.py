@@ -1,8 +1,6 @@
 """Values for a chart from ConfigMaps and Secrets of the cluster, read with the user's rights."""
 
 from gitops.api.application import Application
-from gitops.controller.references import held_by
-from gitops.controller.spec_references import values_references
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Reason, fail
 from gitops.core.render_options import GivenValues
@@ -12,6 +10,11 @@ from gitops.kube.client import Client
 
 async def values_of(client: Client, app: Application) -> tuple[GivenValues, ...]:
     """What spec.render.helm.valuesFrom names now. Raises GitopsError where it can't be had."""
+    if not (app.spec.render.helm and app.spec.render.helm.values_from):
+        return ()
+    from gitops.controller.references import held_by
+    from gitops.controller.spec_references import values_references
+
     namespace = app.metadata.namespace
     holders: list[Holder | None] = []
     for index, reference in enumerate(values_references(app)):

@@ -9,11 +9,12 @@ from gitops.controller.applications import Registry
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome, Task, carry_out, carry_out_prunes
 from gitops.controller.handover import HandOver
+from gitops.controller.hook_reports import result_of
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.progress import result_of, syncing
+from gitops.controller.progress import syncing
 from gitops.controller.suspicion import restored
 from gitops.controller.targets import Targets
 from gitops.core.adoption import AdoptPolicy

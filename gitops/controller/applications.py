@@ -1,7 +1,7 @@
 """The Applications of the cluster, as their watch shows them, and who among them is to be looked at."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import (
@@ -15,11 +15,11 @@ from gitops.core.approval import names
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.model import GroupKind
 from gitops.core.resources import Resource
-from gitops.observe import logs
+
+if TYPE_CHECKING:
+    from gitops.observe.logs import Logger
 
 AppKey: TypeAlias = tuple[str, str]
-
-log = logs.get("applications")
 
 
 def owner_of(app: Application) -> Owner:
@@ -94,7 +94,7 @@ class Registry:
         except InvalidApplication as error:
             # The CRD refuses it at the door; this one was stored under an older CRD.
             metadata = obj["metadata"]
-            log.error(  # noqa: TRY400 (the text says it all)
+            _log().error(
                 "can't be understood",
                 application=f"{metadata.get('namespace')}/{metadata['name']}",
                 error=str(error),
@@ -113,7 +113,7 @@ class Registry:
         self._remove((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
     def failed(self, resource: Resource, status: int, message: str) -> None:
-        log.warning("can't watch Applications", status=status, error=message)
+        _log().warning("can't watch Applications", status=status, error=message)
 
     def _remove(self, key: AppKey) -> None:
         if self._apps.pop(key, None):
@@ -138,3 +138,9 @@ def _asks_for_a_pass(before: Application, after: Application) -> bool:
 
 def _hold(app: Application) -> str | None:
     return app.metadata.annotations.get(HOLD_ANNOTATION)
+
+
+def _log() -> "Logger":
+    from gitops.observe import logs  # here: commands use only the functions above, and log nothing
+
+    return logs.get("applications")

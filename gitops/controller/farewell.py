@@ -4,10 +4,11 @@ import time
 from dataclasses import dataclass
 
 from gitops.api.application import Application
+from gitops.controller.hook_reports import result_of
 from gitops.controller.hooks import HookRunner
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.progress import load_results, result_of
+from gitops.controller.progress import load_results
 from gitops.core.hook_annotations import HookPhase, Occasion
 from gitops.core.hooks import again, failed_problem, phase_state, words_of
 

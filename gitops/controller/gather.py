@@ -3,14 +3,17 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+
+import orjson
 
 from gitops.controller.sharing import NOT_SHARED, shared_in, still_owned
 from gitops.core.adoption import HelmRelease, release_of
 from gitops.core.desired import body_of
 from gitops.core.drift import compare, invalid_beside
+from gitops.core.fields import overlaps
 from gitops.core.identity import Owner
 from gitops.core.ignore import Path, with_live, without
 from gitops.core.inventory import Absent, Live, Look
@@ -45,6 +48,13 @@ class DryRun:
     holds: bool = False  # we still own something that others decide
     left: tuple[Path, ...] = ()  # what others decide
     replaceable: bool = False  # refused for nothing but an immutable field
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A whole object as a read found it; None: it isn't there."""
+
+    obj: Mapping[str, Any] | None
 
 
 async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[Found]]) -> list[Found]:
@@ -105,29 +115,60 @@ async def dead_releases(client: Client, looks: Iterable[Look]) -> frozenset[Helm
     return frozenset(release for release, dead in zip(releases, verdicts, strict=True) if dead)
 
 
+async def read_many(
+    client: Client, catalog: Catalog, keys: Iterable[ObjectKey], wanted: Mapping[ObjectKey, Wanted]
+) -> dict[ObjectKey, Read]:
+    """The objects that one page of a LIST shows, where many of a kind are asked for.
+
+    A page is bounded by what is asked for, since there may be any number of others. What it
+    leaves open, or what couldn't be listed, is missing in the answer: read it by name.
+    """
+    groups: dict[tuple[Resource, str], list[ObjectKey]] = defaultdict(list)
+    for key in keys:
+        resource = catalog.at_version(wanted[key].api_version, key.kind)
+        if resource:
+            groups[(resource, key.namespace)].append(key)
+
+    async def read_group(group: tuple[tuple[Resource, str], list[ObjectKey]]) -> dict[ObjectKey, Read]:
+        (resource, namespace), members = group
+        if len(members) < _LIST_FROM:
+            return {}
+        found, complete = await objects.read_page(client, resource, namespace, 2 * len(members))
+        return {key: Read(found.get(key)) for key in members if complete or key in found}
+
+    answers: dict[ObjectKey, Read] = {}
+    for part in await asyncio.gather(*map(read_group, groups.items())):
+        answers |= part
+    return answers
+
+
 async def dry_run(
-    client: Client, resource: Resource, manifest: Manifest, wanted: Wanted, owner: Owner
+    client: Client,
+    resource: Resource,
+    manifest: Manifest,
+    wanted: Wanted,
+    owner: Owner,
+    seen: Read | None = None,
 ) -> DryRun:
     """What applying this manifest would change now; nothing is changed.
+
+    `seen` saves the read as long as the object is still the one that was seen.
 
     A comparison counts only if both requests speak of the same resourceVersion.
     """
     problem: Problem | None = None
-    for _ in range(_TRIES):
-        read = await client.request("GET", resource.path(wanted.key), label=resource.plural)
-        if read.status == 404 and objects.is_absent(read):
-            before, uid = None, ""
-        elif read.ok:
-            before = read.json
-            uid = before["metadata"]["uid"]
-        else:
-            return DryRun(None, None, objects.unreadable(read, wanted.key))
+    for attempt in range(_TRIES):
+        found = seen if seen and not attempt else await _read(client, resource, wanted.key)
+        if isinstance(found, Problem):
+            return DryRun(None, None, found)
+        before = found.obj
+        uid = before["metadata"]["uid"] if before else ""
         tried_with, shared, holds = manifest, NOT_SHARED, False
         if before and (wanted.ignored or any(map(scaler_of, before["metadata"].get("managedFields") or ()))):
-            found = await shared_in(client, wanted, before)
-            if isinstance(found, Problem):
-                return DryRun(before, None, found)
-            shared = found
+            others = await shared_in(client, wanted, before)
+            if isinstance(others, Problem):
+                return DryRun(before, None, others)
+            shared = others
             held = still_owned(shared, before, owner)
             # A sync lets go of these first; left out as long as we own them, they would show as deleted.
             tried_with = with_live(without(manifest, shared.paths), before, held)
@@ -154,6 +195,13 @@ async def dry_run(
     return DryRun(None, None, moving)
 
 
+async def _read(client: Client, resource: Resource, key: ObjectKey) -> Read | Problem:
+    reply = await client.request("GET", resource.path(key), label=resource.plural)
+    if reply.status == 404 and objects.is_absent(reply):
+        return Read(None)
+    return Read(reply.json) if reply.ok else objects.unreadable(reply, key)
+
+
 async def conflict_of(
     client: Client,
     resource: Resource,
@@ -161,10 +209,23 @@ async def conflict_of(
     wanted: Wanted,
     owner: Owner,
     uid: str,
-    taken: Iterable[str],
+    taken: Collection[str],
+    live: Mapping[str, Any],
 ) -> Problem | None:
-    """Whether an adoption, which isn't forced, would conflict with a manager that isn't taken over."""
+    """Whether an adoption, which isn't forced, would conflict with a manager that isn't taken over.
+
+    Asked only where one of these owns something of what the manifest says in `live`.
+    """
     body = body_of(manifest, wanted, owner, uid=uid)
+    said = orjson.loads(body)
+    entries = live["metadata"].get("managedFields") or ()
+    kept = [entry for entry in entries if entry.get("manager") not in taken]
+    # Of an entry that speaks of another version only the server knows what it is called in this one.
+    if not any(
+        entry.get("apiVersion") != wanted.api_version or overlaps(entry.get("fieldsV1") or {}, said)
+        for entry in kept
+    ):
+        return None
     tried = await objects.apply(client, resource, wanted.key, body, owner.manager, force=False, dry_run=True)
     if tried.ok:
         return None

@@ -4,26 +4,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gitops.api.application import Application
-from gitops.api.spec import Heal
-from gitops.controller.applications import Registry, is_approved
+from gitops.controller.applications import Registry
 from gitops.controller.cluster import Cluster
 from gitops.controller.gather import dead_releases, drift_of, each, look_at
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass
+from gitops.controller.policy import policy_of
 from gitops.controller.progress import Towards
 from gitops.controller.suspicion import checks, weigh
 from gitops.controller.targets import Targets
-from gitops.core.adoption import AdoptPolicy, Parents
-from gitops.core.directives import ApplyMode, PruneMode
+from gitops.core.adoption import Parents
+from gitops.core.directives import ApplyMode
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner
 from gitops.core.ignore import REPLICAS
 from gitops.core.inventory import Inventory, Live, Observed
 from gitops.core.model import ObjectKey
-from gitops.core.plan import Drift, Policy, Situation, Wanted, to_dry_run, to_look_at
-from gitops.core.prune import PruneLimit, PrunePolicy
+from gitops.core.plan import Drift, Situation, Wanted, to_dry_run, to_look_at
 from gitops.kube.client import Client
 from gitops.observe.metrics import Metrics
 
@@ -137,17 +135,3 @@ class Observer:
                 memory.baseline[key] = digests[key]
                 memory.seen_drift.pop(key, None)
         return drifts
-
-
-def policy_of(app: Application, sha: str) -> Policy:
-    """What an Application allows for one revision; the command plans by the same."""
-    sync = app.spec.sync
-    return Policy(
-        AdoptPolicy(sync.adopt),
-        PrunePolicy(
-            PruneMode(sync.prune),
-            PruneLimit(sync.prune_limit.percent, sync.prune_limit.objects),
-            approved=is_approved(app, sha),
-        ),
-        report=sync.heal is Heal.REPORT,
-    )

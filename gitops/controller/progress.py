@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from gitops.api.application import Application
-from gitops.api.status import HookReport, ObjectReference, Status
+from gitops.api.status import Status
 from gitops.controller.execute import Manifests
+from gitops.controller.hook_reports import result_of
 from gitops.controller.memory import Memory, Target
-from gitops.core.hook_annotations import HookPhase, Occasion
-from gitops.core.hooks import HookResult, HookState, again, run_id
+from gitops.core.hook_annotations import Occasion
+from gitops.core.hooks import again, run_id
 from gitops.core.identity import Owner
 from gitops.core.inventory import Observed
 from gitops.core.model import Manifest, ObjectKey
@@ -126,40 +126,3 @@ def _held_back(
     """What is wanted while these wait, and which target before each of them is taken from."""
     wanted, earlier = effective(sync, keys, [one.wanted for one in memory.past])
     return wanted, {key: memory.past[number] for key, number in earlier.items()}
-
-
-def result_of(report: HookReport) -> HookResult:
-    """A result as the status kept it."""
-    at = report.object
-    base = ObjectKey(at.group, at.kind, at.namespace, at.name)
-    return HookResult(
-        HookPhase(report.phase),
-        ObjectKey(at.group, at.kind, at.namespace, report.name),
-        base,
-        report.run,
-        HookState(report.state),
-        report.attempt,
-        report.message,
-        report.started_at.timestamp() if report.started_at else 0.0,
-        report.finished_at.timestamp() if report.finished_at else 0.0,
-    )
-
-
-def report_of(result: HookResult) -> HookReport:
-    """A result as the status keeps it."""
-    base = result.base
-    return HookReport(
-        phase=result.phase,
-        object=ObjectReference(group=base.group, kind=base.kind, namespace=base.namespace, name=base.name),
-        name=result.key.name,
-        run=result.run,
-        attempt=result.attempt,
-        state=result.state,
-        message=result.message,
-        started_at=_moment(result.started),
-        finished_at=_moment(result.finished),
-    )
-
-
-def _moment(seconds: float) -> datetime | None:
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gitops.api.application import Application
 from gitops.core.model import Rendered, Tree
@@ -18,11 +19,13 @@ from gitops.core.render_options import (
     RenderOptions,
 )
 from gitops.core.renderkey import render_key
-from gitops.observe.metrics import Metrics
 from gitops.render.client import RendererClient
 from gitops.render.closure import RenderedTree, render_tree
 from gitops.render.errors import RenderError
 from gitops.render.protocol import RenderRequest
+
+if TYPE_CHECKING:  # a command renders without it
+    from gitops.observe.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def _image(name: str, new_name: str | None, new_tag: str | None, digest: str | N
 class Renders:
     """Asks the renderer, when it has to be asked."""
 
-    def __init__(self, client: RendererClient, metrics: Metrics) -> None:
+    def __init__(self, client: RendererClient, metrics: "Metrics") -> None:
         self._client = client
         self._metrics = metrics
 

@@ -17,9 +17,9 @@ from gitops.api.status import (
     Revision,
     Status,
 )
+from gitops.controller.hook_reports import report_of
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.progress import report_of
 from gitops.controller.rendering import RenderMemory
 from gitops.controller.retention import history_in, hold_in
 from gitops.core.conditions import NOTICES, Findings, failures, is_passing, judge, obstacles

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from deepdiff import DeepDiff
+import orjson
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 Segment: TypeAlias = str | tuple[tuple[str, Any], ...] | int
 
@@ -68,6 +70,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cha
 
     A list whose items are the same but stand in another order is one change, from names to names.
     """
+    # As text: to Python, 1 and True are equal.
+    if orjson.dumps(before, option=_SORTED) == orjson.dumps(after, option=_SORTED):
+        return []
+    from deepdiff import DeepDiff  # here, since most commands find no difference to look at
+
     left, right = _keyed(before), _keyed(after)
     # Without the last option, keys like `__init__.py` would be taken for Python's own and skipped.
     tree = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)

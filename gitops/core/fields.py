@@ -56,6 +56,24 @@ def paths(fields: Mapping[str, Any], prefix: Path = ()) -> Iterator[Path]:
             yield (*prefix, segment)
 
 
+def overlaps(fields: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:
+    """Whether a trie may own anything that an object says; items of lists count as said by any list.
+
+    Where it doesn't, an apply of the object can't conflict with the trie's owner.
+    """
+    for segment, below in fields.items():
+        if segment == ".":
+            continue
+        if not segment.startswith("f:"):
+            return True
+        if segment[2:] not in obj:
+            continue
+        value = obj[segment[2:]]
+        if not below or not isinstance(value, Mapping) or overlaps(below, value):
+            return True
+    return False
+
+
 def union(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
     """The set of paths that are in either trie."""
     merged = dict(left)

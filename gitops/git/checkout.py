@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from git import InvalidGitRepositoryError, NoSuchPathError, Repo
-
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.git.process import run
 from gitops.git.tree import CommitTree
@@ -17,6 +15,8 @@ def commit_tree(folder: Path, revision: str) -> CommitTree:
     Raises:
         GitopsError: REVISION_NOT_FOUND, also where there is no repository.
     """
+    from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # here, as in gitops.git.process
+
     try:
         with Repo(folder, search_parent_directories=True) as repository:
             place = Path(repository.git_dir)

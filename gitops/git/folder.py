@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from git import InvalidGitRepositoryError, NoSuchPathError, Repo
-
 from gitops.core.model import TreeFile
 from gitops.core.problem import Blame, Reason, fail
 from gitops.git.tree import check_limits, clean_path
@@ -102,6 +100,10 @@ class Discovered:
 def discover(path: Path) -> Discovered:
     """Find the Git work tree around `path`; outside of one, `path` is its own root without a remote."""
     place = path.resolve()
+    if not any(os.path.lexists(above / ".git") for above in (place, *place.parents)):
+        return Discovered(place, "", None)
+    from git import InvalidGitRepositoryError, NoSuchPathError, Repo
+
     try:
         with Repo(place, search_parent_directories=True) as repository:
             root = repository.working_tree_dir

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from git.cmd import Git
-
 MEBIBYTE = 1024 * 1024
 
 # What the operator sets for every child: where programs are, how the network is reached, whom TLS trusts.
@@ -150,6 +148,8 @@ def running(
     `timeout` is in seconds. `settings` are `name=value` pairs of Git's configuration;
     `environment` adds variables. Neither may hold a secret: processes of the same user see them.
     """
+    from git.cmd import Git  # here: it costs a tenth of a second that commands without Git save
+
     own = _ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": ""} | dict(environment or {})
     own["GIT_DIR"] = str(repository) if repository else "/dev/null"
     foreign = sorted(os.environ.keys() - _INHERITED - own.keys())

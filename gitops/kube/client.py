@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import aiohttp
 import orjson
 import yaml
 
@@ -23,6 +22,7 @@ from gitops.kube.official import (
     ConfigException,
     Configuration,
     RESTClientObject,
+    aiohttp,
     list_kube_config_contexts,
     load_incluster_config,
     load_kube_config,

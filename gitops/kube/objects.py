@@ -73,6 +73,7 @@ async def look_at_all(
 ) -> dict[ObjectKey, Live] | Problem:
     """A metadata-only LIST of a type in a namespace, as `Live` by key; a Problem when it failed."""
     found: dict[ObjectKey, Live] = {}
+    unknown = assess({})  # metadata says nothing of health
     params = {"limit": "1000"} | ({"labelSelector": selector} if selector else {})
     while True:
         reply = await client.request(
@@ -83,12 +84,31 @@ async def look_at_all(
             return unreadable(reply, key)
         page = reply.json
         for item in page.get("items") or ():
-            live = Live(observe(item, resource.group_kind, assess({})), item["metadata"])
+            live = Live(observe(item, resource.group_kind, unknown), item["metadata"])
             found[live.observed.key] = live
         token = page["metadata"].get("continue")
         if not token:
             return found
         params = {**params, "continue": token}
+
+
+async def read_page(
+    client: Client, resource: Resource, namespace: str, limit: int
+) -> tuple[dict[ObjectKey, dict[str, Any]], bool]:
+    """Up to `limit` whole objects of a type in a namespace, and whether these are all; none if it fails."""
+    reply = await client.request(
+        "GET", resource.collection(namespace), params={"limit": str(limit)}, label=resource.plural
+    )
+    if not reply.ok:
+        return {}, False
+    page = reply.json
+    own = {"apiVersion": resource.api_version, "kind": resource.kind}
+    found = {}
+    for item in page.get("items") or ():
+        metadata = item["metadata"]
+        key = ObjectKey(resource.group, resource.kind, metadata.get("namespace", ""), metadata["name"])
+        found[key] = {**own, **item}
+    return found, not page["metadata"].get("continue")
 
 
 async def apply(

@@ -7,6 +7,7 @@ imported, and only then: whoever imports them later gets them whole. gitops.obse
 same for structlog and Rich.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,29 @@ def _without_their_own_code(*packages: str) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
+@contextmanager
+def _without_the_systems_certificates() -> Iterator[None]:
+    """Aiohttp reads all of them when it is imported, for connections that say nothing of TLS.
+
+    Ours always say which they trust: the official client makes a context for each cluster. Any other
+    connection would trust nobody, and fail.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+with _without_the_systems_certificates():
+    import aiohttp
+
 with _without_their_own_code("kubernetes", "kubernetes.aio"):
     from kubernetes.aio.client.configuration import Configuration
     from kubernetes.aio.client.rest import RESTClientObject
@@ -48,6 +72,7 @@ __all__ = [
     "ConfigException",
     "Configuration",
     "RESTClientObject",
+    "aiohttp",
     "list_kube_config_contexts",
     "load_incluster_config",
     "load_kube_config",

@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import aiohttp
 import orjson
 
 from gitops.core.resources import Resource
 from gitops.kube.client import JSON, METADATA, METADATA_LIST, Client
+from gitops.kube.official import aiohttp
 from gitops.observe import logs
 
 # The server sends a bookmark about once a minute; a watch that is silent for longer is dead,

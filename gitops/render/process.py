@@ -38,8 +38,16 @@ class RendererProcess:
 
     async def start(self) -> RendererClient:
         """Start it and wait until it listens; RENDERER_UNAVAILABLE when it doesn't."""
+        await self.spawn()
+        return await self.ready()
+
+    async def spawn(self) -> None:
+        """Start it; `ready` waits until it listens."""
+        self._process = await self._spawn(self._folder / "renderer.sock")
+
+    async def ready(self) -> RendererClient:
+        """Wait until the process that was spawned listens; RENDERER_UNAVAILABLE when it doesn't."""
         socket_path = self._folder / "renderer.sock"
-        self._process = await self._spawn(socket_path)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 while not socket_path.exists() and self.pid is not None:  # noqa: ASYNC110 - nothing tells

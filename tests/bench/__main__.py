@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gitops.core.problem import GitopsError
 from tests.bench.bed import Bed
+from tests.bench.command import command
 from tests.bench.diff import diff
 from tests.bench.first_sync import first_sync
 from tests.bench.health import health
@@ -26,6 +27,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "standing": standing,
     "monorepo": monorepo,
     "diff": diff,
+    "command": command,
     "health": health,
     "lint": lint,
     "status": status,

@@ -42,9 +42,23 @@ def render(
 
     See also: gitops diff
     """
-    from gitops.cli.render import run as work
+    from gitops.cli.ahead import renderer_ahead
 
-    end(work(target, path=path, namespace=namespace, name=name, output=output, with_secrets=with_secrets))
+    async def work() -> int:
+        async with renderer_ahead() as renderer:
+            from gitops.cli.render import run
+
+            return await run(
+                target,
+                path=path,
+                namespace=namespace,
+                name=name,
+                output=output,
+                with_secrets=with_secrets,
+                renderer=renderer,
+            )
+
+    end(work())
 
 
 @app.command()
@@ -80,21 +94,26 @@ def diff(
 
     See also: gitops render, gitops status
     """
-    from gitops.cli.diff import run as work
-    from gitops.cli.terminal import wants_color
-    from gitops.kube.client import Access
+    from gitops.cli.ahead import renderer_ahead
 
-    end(
-        work(
-            target,
-            access=Access(kubeconfig, context),
-            namespace=namespace,
-            app_name=app_name,
-            output=output,
-            thorough=thorough,
-            color=wants_color(no_color),
-        )
-    )
+    async def work() -> int:
+        async with renderer_ahead() as renderer:
+            from gitops.cli.diff import run
+            from gitops.cli.terminal import wants_color
+            from gitops.kube.client import Access
+
+            return await run(
+                target,
+                access=Access(kubeconfig, context),
+                namespace=namespace,
+                app_name=app_name,
+                output=output,
+                thorough=thorough,
+                color=wants_color(no_color),
+                renderer=renderer,
+            )
+
+    end(work())
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The processes themselves: the controller, its renderer, and all of it on one machine."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
+from gitops.cli.entry import LONG_LIVED
 from gitops.cli.options import Context, Exit, Kubeconfig, Level, LogLevel, NoColor, end
 
 
@@ -57,6 +59,7 @@ def controller(
 
     if log_format not in (None, "json", "console"):
         raise typer.BadParameter("must be json or console", param_hint="--log-format")
+    gc.set_threshold(*LONG_LIVED)
     logs.configure(log_level.value, log_format)  # type: ignore[arg-type]
     host, _, port = listen.rpartition(":")
     if not port.isdigit():

@@ -20,6 +20,18 @@ def test_the_official_client_is_whole_for_whoever_imports_it_later() -> None:
     assert "kubernetes.config" in modules_after(code)
 
 
+def test_the_help_takes_nothing_that_only_the_commands_need() -> None:
+    heavy = {"kubernetes", "aiohttp", "rich", "pydantic", "deepdiff", "structlog", "git", "yaml"}
+    asked = "import sys; sys.argv = ['gitops', '--help']; from gitops.cli.entry import main"
+    code = f"{asked}\ntry: main()\nexcept SystemExit: pass"
+    assert not heavy & modules_after(code)
+
+
+def test_what_plans_a_diff_takes_nothing_of_the_controller_but_its_planning() -> None:
+    heavy = {"structlog", "prometheus_client", "git", "deepdiff", "rich", "gitops.controller.handover"}
+    assert not heavy & modules_after("import gitops.cli.preview")
+
+
 def test_finding_an_application_takes_nothing_of_the_controller() -> None:
     loaded = modules_after("import gitops.cli.applications")
     assert not {one for one in loaded if one.startswith(("gitops.controller", "gitops.git", "gitops.render"))}

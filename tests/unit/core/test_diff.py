@@ -171,3 +171,7 @@ def test_noise_is_what_the_server_alone_writes() -> None:
     }
     obj = {"kind": "X", "metadata": metadata, "status": {}, "spec": {"status": 1}}
     assert without_noise(obj) == {"kind": "X", "metadata": {"name": "a", "labels": {}}, "spec": {"status": 1}}
+
+
+def test_a_number_that_becomes_a_boolean_is_a_change() -> None:
+    assert [one.pointer for one in differences({"a": 1, "b": 2}, {"a": True, "b": 2})] == ["/a"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops.core import fields
-from gitops.core.fields import merge_managers, union
+from gitops.core.fields import merge_managers, overlaps, union
 from tests.unit.core.support import SHOP, entry
 
 SEGMENTS = st.sampled_from(["f:a", "f:b", 'k:{"name":"x"}', 'v:"y"', "."])
@@ -127,3 +127,24 @@ def test_paths_name_items_that_are_owned_as_such() -> None:
         ("f:spec", item, "f:image"),
         ("f:spec", "f:args"),
     }
+
+
+@pytest.mark.parametrize(
+    ("owned", "may"),
+    [
+        ({"f:spec": {"f:replicas": {}}}, True),
+        ({"f:spec": {"f:paused": {}}}, False),
+        ({"f:status": {"f:ready": {}}}, False),
+        ({"f:metadata": {"f:annotations": {".": {}, "f:theirs": {}}}}, False),
+        ({"f:spec": {"f:ports": {'k:{"port":80}': {"f:name": {}}}}}, True),
+        ({"f:spec": {"f:selector": {}}}, True),  # an atomic thing, of which the object says a part
+        ({"f:spec": {"f:replicas": {"f:below": {}}}}, True),  # which it says to be something else
+        ({}, False),
+    ],
+)
+def test_only_who_owns_what_is_said_can_be_in_conflict_with_it(owned: dict[str, Any], may: bool) -> None:
+    said = {
+        "metadata": {"name": "web", "annotations": {"ours": "1"}},
+        "spec": {"replicas": 2, "selector": {"app": "web"}, "ports": [{"port": 80}]},
+    }
+    assert overlaps(owned, said) is may
