@@ -12,6 +12,7 @@ from gitops.core.model import GroupKind
 _FAULTS = frozenset(
     {"InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed", "ContainerCannotRun"}
 )
+_BY_THE_RUNTIME = frozenset({"StartError", "ContainerCannotRun", "ContainerStatusUnknown"})
 
 
 def _pod(obj: Object) -> Health:
@@ -76,7 +77,9 @@ def _death(died: Mapping[str, Any]) -> str:
         words_of_it.insert(0, reason)
     if number(died.get("signal")):
         words_of_it.append(f"signal {number(died.get('signal'))}")
-    return ", ".join(words_of_it) + (f": {said}" if said else "")
+    # What the program itself left behind may be its log, and health is written to statuses.
+    told = said if reason in _BY_THE_RUNTIME else ""
+    return ", ".join(words_of_it) + (f": {told}" if told else "")
 
 
 def _failure(status: Mapping[str, Any]) -> str:
