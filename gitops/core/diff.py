@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from deepdiff import DeepDiff
-
 Segment: TypeAlias = str | tuple[tuple[str, Any], ...] | int
 
 # Lists whose items have a name of their own, by the field that holds it. Items are aligned by
@@ -68,6 +66,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cha
 
     A list whose items are the same but stand in another order is one change, from names to names.
     """
+    from deepdiff import DeepDiff  # a tenth of a second, and most diffs compare nothing
+
     left, right = _keyed(before), _keyed(after)
     # Without the last option, keys like `__init__.py` would be taken for Python's own and skipped.
     tree = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    DiffOutput,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    end,
+)
 
 
 @app.command()
@@ -41,7 +50,15 @@ def diff(
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Dry-run every object, also those known to be unmoved.")
     ] = False,
-    output: Format = Output.TEXT,
+    revisions: Annotated[
+        str | None, typer.Option("--rev", metavar="A..B", help="Compare two revisions: preview a change.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --rev: compare the renders alone, and ask no cluster.")
+    ] = False,
+    output: Annotated[
+        DiffOutput, typer.Option("--output", "-o", help="Output format; markdown is for a comment.")
+    ] = DiffOutput.TEXT,
     no_color: NoColor = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -52,6 +69,7 @@ def diff(
     \b
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
+    Example: gitops diff deploy/prod --rev origin/main...HEAD -o markdown
     """
     from gitops.cli.diff import run as work
     from gitops.cli.terminal import wants_color
@@ -66,5 +84,7 @@ def diff(
             output=output,
             thorough=thorough,
             color=wants_color(no_color),
+            revisions=revisions,
+            offline=offline,
         )
     )
