@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from gitops.core.model import ObjectKey
 
@@ -10,6 +10,8 @@ _ENOUGH = 0.7  # of all fields
 _MOST_PAIRS = 2_000  # of one kind: comparing all with all must not take seconds
 _NAMES = frozenset({"name", "namespace"})
 _IGNORED_METADATA = frozenset({"labels", "annotations"})
+
+_Leaf: TypeAlias = tuple[str, str]  # path and value
 
 
 def renames(
@@ -30,7 +32,7 @@ def renames(
                 :50
             ]
         for old in candidates:
-            score = _likeness(fields[old], fields[new], _base(old, new))
+            score = _likeness(fields[old], fields[new], (old.name, new.name))
             if score >= _ENOUGH:
                 scored.append((score, new, old))
     found: dict[ObjectKey, ObjectKey] = {}
@@ -40,18 +42,14 @@ def renames(
     return found
 
 
-def _base(old: ObjectKey, new: ObjectKey) -> tuple[str, str]:
-    return old.name, new.name
-
-
-def _likeness(old: frozenset[str], new: frozenset[str], names: tuple[str, str]) -> float:
-    """The share of fields that agree; the own name inside of values (a selector) counts as agreeing."""
-    renamed = frozenset(one.replace(names[0], names[1]) for one in old) if names[0] else old
+def _likeness(old: frozenset[_Leaf], new: frozenset[_Leaf], names: tuple[str, str]) -> float:
+    """The share of fields that agree; the own name inside of a value (a selector) counts as agreeing."""
+    renamed = {one if one in new else (one[0], one[1].replace(*names)) for one in old}
     together = len(renamed | new)
     return len(renamed & new) / together if together else 0.0
 
 
-def _fields(obj: Mapping[str, Any]) -> frozenset[str]:
+def _fields(obj: Mapping[str, Any]) -> frozenset[_Leaf]:
     metadata = obj.get("metadata")
     told = metadata if isinstance(metadata, Mapping) else {}
     # Labels carry versions and names: they alone make nothing alike.
@@ -60,7 +58,7 @@ def _fields(obj: Mapping[str, Any]) -> frozenset[str]:
     return frozenset((*_flat(rest, ""), *_flat(kept, "/metadata")))
 
 
-def _flat(value: Any, path: str) -> Iterator[str]:
+def _flat(value: Any, path: str) -> Iterator[_Leaf]:
     if isinstance(value, Mapping) and value:
         for name, below in value.items():
             yield from _flat(below, f"{path}/{name}")
@@ -68,4 +66,4 @@ def _flat(value: Any, path: str) -> Iterator[str]:
         for index, below in enumerate(value):
             yield from _flat(below, f"{path}[{index}]")
     else:
-        yield f"{path}={value!r}"
+        yield path, repr(value)

@@ -130,7 +130,9 @@ def test_the_most_alike_of_a_kind_is_the_renamed_one() -> None:
 
 def test_an_object_that_carries_its_own_name_is_found_renamed() -> None:
     old, new = ObjectKey("", "Service", "a", "web"), ObjectKey("", "Service", "a", "shop")
-    assert renames({old: {"spec": {"selector": {"app": "web"}}}}, {new: {"spec": {"selector": {"app": "shop"}}}})
+    assert renames(
+        {old: {"spec": {"selector": {"app": "web"}}}}, {new: {"spec": {"selector": {"app": "shop"}}}}
+    )
 
 
 def test_version_labels_alone_are_noise_and_nothing_else_is() -> None:
