@@ -28,7 +28,7 @@ def test_drift_stands_apart_from_what_the_revision_changes(
     app = site.synced(
         config_map("a"),
         deployment("d"),
-        config_map("old", {"x": "1", "y": "2"}),
+        config_map("old", {"x": "1", "z": "2"}),
         secret("s", {"k": "old-hush"}),
     )
     before = site.repository.tree.git("rev-parse", "HEAD")
@@ -39,7 +39,7 @@ def test_drift_stands_apart_from_what_the_revision_changes(
     site.push_objects(
         config_map("a"),
         deployment("d", "web:2"),
-        config_map("new", {"x": "1", "y": "2"}),
+        config_map("new", {"x": "1", "z": "2"}),
         secret("s", {"k": "new-hush"}),
     )
     image = "/spec/template/spec/containers[name=web]/image"
@@ -58,7 +58,7 @@ def test_drift_stands_apart_from_what_the_revision_changes(
     assert drift["by"] == "kubectl-edit"
     assert drift["at"]
     assert steps["new"]["renamedFrom"]["name"] == "old"
-    assert steps["old"]["manifest"]["data"] == {"x": "1", "y": "2"}
+    assert steps["old"]["manifest"]["data"] == {"x": "1", "z": "2"}
     assert {one["kind"] for one in steps["d"]["impact"]} == {"restart"}
     text = command("diff", name).out
     assert (
