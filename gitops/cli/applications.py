@@ -7,12 +7,13 @@ import orjson
 
 from gitops.api.application import Application
 from gitops.api.group import API_VERSION, KIND
-from gitops.controller.applications import APPLICATIONS
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verdict import judge
 from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace
+from gitops.kube.reach import raise_unanswered
 
 _MANAGER = "gitops-cli"
 
@@ -25,13 +26,9 @@ async def list_applications(client: Client) -> list[Application]:
     reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
     if reply.status in (403, 404):
         return []
+    raise_unanswered(client, reply)
     if not reply.ok:
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
+        raise GitopsError(judge(reply.status, reply.failure, _key("", "*")).problem)
     return [
         Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
     ]
@@ -82,18 +79,17 @@ def _key(namespace: str, name: str) -> ObjectKey:
 def _application(reply: Reply, key: ObjectKey, client: Client) -> Application:
     if reply.ok:
         return Application.parse({**reply.json, "apiVersion": API_VERSION, "kind": KIND})
+    raise refusal(reply, key, client)
+
+
+def refusal(reply: Reply, key: ObjectKey, client: Client) -> GitopsError:
+    """What to tell when the API server didn't give, or take, what `key` names."""
     if reply.status == 404:
-        raise fail(
+        return fail(
             Reason.INVALID_OBJECT,
-            f"there is no Application {key.namespace}/{key.name}",
+            f"there is no {key.kind} {key.namespace}/{key.name}",
             Blame.SPEC,
             advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
         )
-    if reply.status in (0, 500, 502, 503, 504):
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
-    raise GitopsError(judge(reply.status, reply.failure, key).problem)
+    raise_unanswered(client, reply)
+    return GitopsError(judge(reply.status, reply.failure, key).problem)

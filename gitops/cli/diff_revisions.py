@@ -60,22 +60,21 @@ def of_checkout(folder: Path, wanted: RevisionRange) -> Sides:
     """
     checkout = Checkout(folder)
     first = wanted.before or "HEAD"
-    since = checkout.fork(first, wanted.after or "HEAD") if wanted.from_fork else checkout.commit(first)
-    before = _at(checkout, since)
+    start = checkout.fork(first, wanted.after or "HEAD") if wanted.from_fork else first
+    before, since = _at(checkout, start)
     if wanted.after:
-        revision = checkout.commit(wanted.after)
-        after = _at(checkout, revision)
+        after, revision = _at(checkout, wanted.after)
     else:
         revision = "work tree"
-        tree = FolderTree(checkout.root)
         there = os.path.lexists(checkout.root / checkout.path)
-        after = Place(tree, checkout.path, revision) if there else None
+        after = Place(FolderTree(checkout.root), checkout.path, revision) if there else None
     return checked(Sides(before, after, since, revision), str(folder))
 
 
-def _at(checkout: Checkout, sha: str) -> Place | None:
-    tree = checkout.tree(sha)
-    return Place(tree, checkout.path, sha) if tree.digest(checkout.path) is not None else None
+def _at(checkout: Checkout, revision: str) -> tuple[Place | None, str]:
+    tree = checkout.tree(revision)
+    there = tree.digest(checkout.path) is not None
+    return Place(tree, checkout.path, tree.sha) if there else None, tree.sha
 
 
 def checked(sides: Sides, where: str) -> Sides:

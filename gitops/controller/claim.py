@@ -10,10 +10,11 @@ from gitops.api.group import (
     APPLYSET_TOOLING_ANNOTATION,
     FINALIZER,
 )
-from gitops.controller.applications import APPLICATIONS, Registry
+from gitops.controller.applications import Registry
 from gitops.core.identity import Owner
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verdict import Turn, judge
 from gitops.kube.client import MERGE_PATCH, Client
 

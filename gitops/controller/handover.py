@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from gitops.api.application import Application
 from gitops.api.group import FINALIZER
-from gitops.controller.applications import APPLICATIONS, AppKey, Registry, key_of, owner_of
+from gitops.controller.applications import AppKey, Registry, key_of, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome
 from gitops.controller.gather import each
@@ -24,7 +24,7 @@ from gitops.core.inventory import Absent, Live, Membership, Observed, Unreadable
 from gitops.core.model import Manifest, ObjectKey
 from gitops.core.plan import Plan, Situation, Step, Verb, Wanted
 from gitops.core.problem import Blame, Problem, Reason
-from gitops.core.resources import Resource
+from gitops.core.resources import APPLICATIONS, Resource
 from gitops.core.verdict import Turn, judge
 from gitops.kube import objects
 from gitops.kube.client import Account, Client

@@ -8,17 +8,19 @@ import orjson
 
 from gitops.api.application import Application
 from gitops.api.status import Status
-from gitops.controller.applications import APPLICATIONS
 from gitops.controller.events import Events
+from gitops.controller.linting import LintTeller
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
-from gitops.controller.retention import count_steps, end_sync, hold_in, hold_in_words
+from gitops.controller.retention import count_steps, end_sync, hold_in
 from gitops.controller.status import Counts, count, is_applied, status_of, unique, waits_for
 from gitops.core.conditions import Findings, current, failures, is_stalled, obstacles
 from gitops.core.health import HealthState
+from gitops.core.hold import hold_in_words
 from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
 from gitops.core.problem import Problem, Reason
+from gitops.core.resources import APPLICATIONS
 from gitops.git.mirror import CommitInfo
 from gitops.kube.client import MERGE_PATCH, Client
 from gitops.observe import logs
@@ -35,6 +37,7 @@ class Reporter:
         self._client = client
         self._events = events
         self._metrics = metrics
+        self._lint = LintTeller(events)
 
     async def report(self, done: Pass, memory: Memory) -> bool:
         """Status, metrics, Events and log, from one set of findings. False: the status wasn't taken."""
@@ -174,6 +177,7 @@ class Reporter:
         message = f"applied revision {commit.sha[:7]}: {counted or 'nothing to change'}"
         log.info("synced", revision=commit.sha, counts=counted)
         self._events.normal(done.app, "Synced", message)
+        self._lint.applied(done.app, done.target, memory)
 
     def _note_health(self, commit: CommitInfo, memory: Memory, findings: Findings) -> None:
         """Measure how long a newly applied commit took to be healthy, once."""

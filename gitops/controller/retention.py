@@ -21,21 +21,6 @@ def hold_in(done: Pass, before: Status, now: datetime) -> Hold | None:
     return Hold(revision=done.held, since=same.since if same else now, newest=newest)
 
 
-def hold_in_words(hold: Hold | None, source_revision: str | None) -> str:
-    """`held at abc1234 since …, main is at def5678`; empty without a hold."""
-    if hold is None:
-        return ""
-    since = hold.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-    branch = source_revision or "HEAD"
-    if hold.newest is None:
-        where = f"where {branch} is isn't known"
-    elif hold.newest == hold.revision:
-        where = f"{branch} is there too"
-    else:
-        where = f"{branch} is at {hold.newest[:7]}"
-    return f"held at {hold.revision[:7]} since {since}, {where}; `gitops resume` follows it again"
-
-
 def history_in(
     done: Pass, before: Status, memory: Memory, now: datetime, *, applied: bool
 ) -> tuple[SyncRecord, ...]:

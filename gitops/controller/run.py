@@ -10,9 +10,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from gitops.api.group import HOLD_ANNOTATION
+from gitops.api.group import HOLD_ANNOTATION, LEASE_NAME
 from gitops.controller.acting import Actor
-from gitops.controller.applications import APPLICATIONS, AppKey, Registry, owner_of
+from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
@@ -40,6 +40,7 @@ from gitops.core.identity import applyset_id
 from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind
 from gitops.core.problem import GitopsError, Problem
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verification import DAY
 from gitops.kube.client import Access, Client
 from gitops.kube.lease import Lease
@@ -110,9 +111,7 @@ class Controller:
     async def _work(self) -> None:
         client = await Client.connect(self.settings.access, self.metrics.kube_request)
         loop = asyncio.get_running_loop()
-        lease = Lease(
-            self.settings.access, self.settings.namespace, "gitops-controller", lambda: self._lost(loop)
-        )
+        lease = Lease(self.settings.access, self.settings.namespace, LEASE_NAME, lambda: self._lost(loop))
         renderer, process = await self._renderer()
         self._build(client, renderer)
         try:

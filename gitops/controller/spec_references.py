@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gitops.api.application import Application
-from gitops.api.spec import ValuesReference
+from gitops.api.render import ValuesReference
 from gitops.controller.applications import key_of
 from gitops.controller.references import Reference, References
 from gitops.core.problem import Blame, Reason, fail

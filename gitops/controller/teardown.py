@@ -8,7 +8,7 @@ import orjson
 from gitops.api.application import Application
 from gitops.api.group import CRD_NAME, FINALIZER
 from gitops.api.spec import DeletionPolicy
-from gitops.controller.applications import APPLICATIONS, Registry, is_approved, owner_of
+from gitops.controller.applications import Registry, is_approved, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
 from gitops.controller.farewell import Farewell
@@ -28,6 +28,7 @@ from gitops.core.order import CONFIRMED_KINDS, stage_of
 from gitops.core.plan import Step, Verb
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.prune import Candidate, PrunePolicy, refusal
+from gitops.core.resources import APPLICATIONS
 from gitops.core.verdict import judge
 from gitops.core.waves import first_to_go
 from gitops.kube import objects

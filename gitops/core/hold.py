@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gitops.api.group import HOLD_ANNOTATION
+from gitops.api.status import Hold
 from gitops.core.problem import Blame, Problem, Reason, fail
 from gitops.core.revision import valid_sha
 
@@ -31,3 +32,18 @@ def unknown_commit(sha: str) -> Problem:
     return Problem(
         Reason.REVISION_NOT_FOUND, f"the repository has no commit {sha}", Blame.SPEC, WHERE, ADVICE
     )
+
+
+def hold_in_words(hold: Hold | None, source_revision: str | None) -> str:
+    """`held at abc1234 since …, main is at def5678`; empty without a hold."""
+    if hold is None:
+        return ""
+    since = hold.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+    branch = source_revision or "HEAD"
+    if hold.newest is None:
+        where = f"where {branch} is isn't known"
+    elif hold.newest == hold.revision:
+        where = f"{branch} is there too"
+    else:
+        where = f"{branch} is at {hold.newest[:7]}"
+    return f"held at {hold.revision[:7]} since {since}, {where}; `gitops resume` follows it again"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from gitops.api.group import GROUP, KIND, PLURAL, VERSION
 from gitops.core.model import GroupKind, ObjectKey
 
 NEEDED_VERBS = frozenset({"get", "list", "watch", "patch", "delete"})
@@ -44,6 +45,9 @@ class Resource:
         return f"{self.collection(key.namespace)}/{quote(key.name, safe='')}"
 
 
+APPLICATIONS = Resource(GROUP, VERSION, KIND, PLURAL, namespaced=True, verbs=NEEDED_VERBS)
+
+
 class Catalog:
     """The served resources of one cluster, as discovery listed them; immutable."""
 
@@ -65,6 +69,18 @@ class Catalog:
     def preferred(self, kind: GroupKind) -> Resource | None:
         """The resource of a kind at the version that the server prefers."""
         return self._preferred.get(kind)
+
+    def kinds_of(self, group: str) -> list[GroupKind]:
+        """The kinds that are served in a group."""
+        return [kind for kind in self._preferred if kind.group == group]
+
+    def named(self, word: str) -> Resource | None:
+        """The resource that a person means by `deployment`, `Deployments` or `deployment.apps`."""
+        name, _, group = word.lower().partition(".")
+        for one in self._preferred.values():
+            if name in (one.kind.lower(), one.plural) and (not group or one.group == group):
+                return one
+        return None
 
     def versions_of(self, kind: GroupKind) -> list[str]:
         """The API versions at which a kind is served."""

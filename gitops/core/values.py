@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitops.api.spec import ValuesKind, ValuesReference
+from gitops.api.render import ValuesKind, ValuesReference
 from gitops.core.problem import Blame, Reason, fail
 from gitops.core.render_options import GivenValues
 

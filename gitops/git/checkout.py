@@ -1,4 +1,4 @@
-"""Revisions of a local checkout: its own repository is read, nothing is fetched or checked out."""
+"""Commits of a repository on this machine, as source trees, without a word to any remote."""
 
 from pathlib import Path
 
@@ -11,8 +11,30 @@ from gitops.git.tree import CommitTree
 _TIMEOUT = 60.0  # seconds; local reads
 
 
+def commit_tree(folder: Path, revision: str) -> CommitTree:
+    """The commit that `revision` names in the repository around `folder`.
+
+    Raises:
+        GitopsError: REVISION_NOT_FOUND, also where there is no repository.
+    """
+    try:
+        with Repo(folder, search_parent_directories=True) as repository:
+            place = Path(repository.git_dir)
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        raise _not_found(f"{folder} is in no Git repository", revision) from None
+    wanted = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    found = run(wanted, repository=place, timeout=_TIMEOUT)
+    if found.code:
+        raise _not_found("there is no such commit, branch or tag in the local repository", revision)
+
+    def damaged() -> GitopsError:
+        return _not_found("the local repository has not all of this commit", revision)
+
+    return CommitTree(place, found.text.strip(), damaged)
+
+
 class Checkout:
-    """The repository around a folder, which need not exist itself: another revision may have it."""
+    """The work tree around a folder, which need not exist itself: another revision may have it."""
 
     def __init__(self, folder: Path) -> None:
         """Raises GitopsError INVALID_REPOSITORY where there is none."""
@@ -35,31 +57,20 @@ class Checkout:
         relative = place.relative_to(self.root).as_posix()
         self.path = "" if relative == "." else relative
 
-    def commit(self, revision: str) -> str:
-        """The full SHA. Raises GitopsError REVISION_NOT_FOUND."""
-        arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
-        output = run(arguments, repository=self._folder, timeout=_TIMEOUT)
-        if output.code:
-            raise self._unknown(f"this checkout has no revision {revision[:80]!r}")
-        return output.text.strip()
+    def tree(self, revision: str) -> CommitTree:
+        """The files of a revision. Raises GitopsError REVISION_NOT_FOUND."""
+        return commit_tree(self.root, revision)
 
     def fork(self, one: str, other: str) -> str:
         """The newest commit that both have. Raises GitopsError REVISION_NOT_FOUND."""
-        arguments = ["merge-base", "--end-of-options", self.commit(one), self.commit(other)]
+        sides = [self.tree(one).sha, self.tree(other).sha]
+        arguments = ["merge-base", "--end-of-options", *sides]
         output = run(arguments, repository=self._folder, timeout=_TIMEOUT)
         if output.code:
-            raise self._unknown(f"{one[:80]!r} and {other[:80]!r} have no commit in common here")
+            raise _not_found("both have no commit in common here", f"{one}...{other}")
         return output.text.split()[0]
 
-    def tree(self, sha: str) -> CommitTree:
-        """The files of a commit."""
-        return CommitTree(self._folder, sha, lambda: self._unknown(f"commit {sha[:7]} is not complete here"))
 
-    def _unknown(self, message: str) -> GitopsError:
-        return fail(
-            Reason.REVISION_NOT_FOUND,
-            message,
-            Blame.SPEC,
-            where="--rev",
-            advice="fetch it with `git fetch`; a shallow clone (as CI makes it) has few commits",
-        )
+def _not_found(message: str, revision: str) -> GitopsError:
+    advice = "correct the revision, or fetch it: a shallow clone has few commits"
+    return fail(Reason.REVISION_NOT_FOUND, message, Blame.SPEC, where=revision, advice=advice)

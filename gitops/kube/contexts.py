@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from kubernetes.aio.config import ConfigException, list_kube_config_contexts
-
 from gitops.kube.client import Access
+from gitops.kube.official import ConfigException, list_kube_config_contexts
 
 
 def context_namespace(access: Access) -> str:

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
-import structlog
 
 from gitops.core.resources import Resource
 from gitops.kube.client import JSON, METADATA, METADATA_LIST, Client
+from gitops.observe import logs
 
 # The server sends a bookmark about once a minute; a watch that is silent for longer is dead,
 # whatever TCP says (a NAT that forgot the connection looks just like this).
@@ -25,7 +25,7 @@ _PAGE = "500"
 _LONGEST_LINE = 32 * 2**20  # an object has 1.5 MiB at most in etcd, JSON may be longer
 _LONGEST_PAUSE = 30.0
 
-log = structlog.get_logger("watch")
+log = logs.get("watch")
 
 
 class Sink(Protocol):

@@ -1,4 +1,4 @@
-"""What Git wants, by itself and against the cluster: render, diff."""
+"""What Git wants, by itself and against the cluster: render, diff, lint."""
 
 from typing import Annotated
 
@@ -13,8 +13,10 @@ from gitops.cli.options import (
     Namespace,
     NoColor,
     Output,
+    complete_application,
     end,
 )
+from gitops.core.lint.severity import Severity
 
 
 @app.command()
@@ -35,6 +37,11 @@ def render(
     \b
     Example: gitops render deploy/prod
     Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
+
+    \b
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+
+    See also: gitops diff
     """
     from gitops.cli.render import run as work
 
@@ -43,7 +50,12 @@ def render(
 
 @app.command()
 def diff(
-    target: Annotated[str, typer.Argument(metavar="[APP|PATH]", help="Application or folder.")] = ".",
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP|PATH]", help="Application or folder.", autocompletion=complete_application
+        ),
+    ] = ".",
     app_name: Annotated[
         str | None, typer.Option("--app", help="The Application that the folder is to be compared for.")
     ] = None,
@@ -70,6 +82,14 @@ def diff(
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
     Example: gitops diff deploy/prod --rev origin/main...HEAD -o markdown
+
+    \b
+    Exit code 1: There are differences.
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+    Exit code 4: The cluster refused, or can't be reached.
+    Exit code 5: A guard refused: an object is another's, or too much would be pruned.
+
+    See also: gitops render, gitops status
     """
     from gitops.cli.diff import run as work
     from gitops.cli.terminal import wants_color
@@ -88,3 +108,45 @@ def diff(
             offline=offline,
         )
     )
+
+
+@app.command()
+def lint(
+    target: Annotated[
+        str, typer.Argument(metavar="PATH|REPO[@REV]|-", help="Folder, file, repository, or standard input.")
+    ],
+    path: Annotated[str, typer.Option(help="Folder in the repository.")] = "",
+    diff: Annotated[
+        str,
+        typer.Option(
+            metavar="A..B",
+            help="Only what B brings that A has not; without B: what is not committed.",
+        ),
+    ] = "",
+    level: Annotated[
+        Severity, typer.Option(help="The least severity that is shown; all are counted.")
+    ] = Severity.WARNING,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="The least severity that ends with exit code 1.")
+    ] = Severity.WARNING,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")
+    ] = "default",
+    name: Annotated[str, typer.Option(help="Release name of a chart. Default: the folder's name.")] = "",
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+) -> None:
+    """Find traps in manifests before they bite; needs no cluster. Exit code 1: there are findings.
+
+    \b
+    Example: gitops lint deploy/prod
+    Example: gitops lint deploy/prod --diff origin/main..HEAD --fail-on error
+    Example: helm template shop charts/shop | gitops lint -
+    """
+    from gitops.cli.lint import Asked
+    from gitops.cli.lint import run as work
+    from gitops.cli.terminal import wants_color
+
+    asked = Asked(target, path, namespace, name)
+    color = wants_color(no_color)
+    end(work(asked, diff=diff, level=level, fail_on=fail_on, output=output, color=color))

@@ -59,7 +59,7 @@ def test_drift_stands_apart_from_what_the_revision_changes(
     assert drift["at"]
     assert steps["new"]["renamedFrom"]["name"] == "old"
     assert steps["old"]["manifest"]["data"] == {"x": "1", "z": "2"}
-    assert {one["kind"] for one in steps["d"]["impact"]} == {"restart"}
+    assert {one["kind"] for one in steps["d"]["impact"]} == {"restart", "scale-to-zero"}
     text = command("diff", name).out
     assert (
         text.index("the revision changes:")

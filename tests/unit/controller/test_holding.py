@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from gitops.controller.applications import APPLICATIONS, Registry
+from gitops.controller.applications import Registry
 from gitops.controller.run import Controller, Settings
+from gitops.core.resources import APPLICATIONS
 
 APPLIED, OLDER, HELD = ("a" * 40, "b" * 40, "c" * 40)
 

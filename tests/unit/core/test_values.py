@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops.api.spec import ValuesReference
+from gitops.api.render import ValuesReference
 from gitops.core.problem import Blame, GitopsError, Reason
 from gitops.core.render_options import HelmOptions, RenderOptions, canonical_options
 from gitops.core.values import Holder, given
