@@ -12,10 +12,11 @@ from gitops.controller.rendering import Target, options_of
 from gitops.core.desired import Desired, place
 from gitops.core.directives import PruneMode
 from gitops.core.identity import Owner
-from gitops.core.model import ObjectKey
+from gitops.core.model import Manifest, ObjectKey
 from gitops.core.plan import Verb
 from gitops.core.problem import Reason
 from gitops.core.resources import Catalog
+from gitops.core.rollout import checksum_of, uses_of
 from gitops.kube.client import Client
 from gitops.kube.discovery import discover
 from gitops.render.client import RendererClient
@@ -39,7 +40,7 @@ async def compare(client: Client, renderer: RendererClient, app: Application, si
         for one in (before, after)
     )
     notices: list[str] = []
-    keys = sorted(set(_differing(old, new)))
+    keys = sorted(_differing(old, new))
     trials = Trials(client, catalog, owner, old, new, notices)
     pairs = await each(keys, trials.pair)
     return report_of(
@@ -77,6 +78,7 @@ class Trials:
         self._client, self._catalog, self._owner = client, catalog, owner
         self._old, self._new = old, new
         self._notices = notices
+        self._differing = set(_differing(old, new))
 
     async def pair(self, key: ObjectKey) -> Pair:
         """Both states of an object; as rendered where the server can't be asked yet."""
@@ -109,7 +111,14 @@ class Trials:
         if former is None or former.after is None:
             self._notices.append(f"{key}: the server refuses it as it was; compared as rendered")
             return Pair(key, plain.before, plain.after, tried.before)
-        return Pair(key, former.after, tried.after, tried.before)
+        restart = self._restart(key, plain, right)
+        return Pair(key, former.after, tried.after, tried.before, restart=restart)
+
+    def _restart(self, key: ObjectKey, plain: Pair, manifest: Manifest) -> tuple[ObjectKey, ...] | None:
+        """The changing configuration for which a workload that asks for it restarts."""
+        if checksum_of(plain.before or {}) == checksum_of(plain.after or {}):
+            return None
+        return tuple(sorted(self._differing & uses_of(manifest, key.namespace)))
 
     def _leaving(self, plain: Pair) -> Pair:
         wanted = self._old.wanted.get(plain.key)

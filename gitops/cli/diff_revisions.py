@@ -51,6 +51,7 @@ class Pair:
     problem: Problem | None = None  # why the server refuses the newer one
     verb: Verb | None = None  # where it isn't told by what is there
     why: str = ""
+    restart: tuple[ObjectKey, ...] | None = None  # the configuration for which its Pods restart
 
 
 def of_checkout(folder: Path, wanted: RevisionRange) -> Sides:
@@ -184,7 +185,7 @@ def _entry(
     fields: tuple[Field, ...] = ()
     if pair.before is not None and pair.after is not None:
         changes = changes_between(pair.before, pair.after, hidden)
-        if not changes and not pair.problem:
+        if not changes and not pair.problem and pair.restart is None:
             return None
         fields = (*(Field(one) for one in changes), *_drifted(pair, hidden, manager))
     elif key in moved and pair.after is not None:
@@ -195,7 +196,7 @@ def _entry(
     found = impacts(key, verb, pair.before, pair.after, told)
     if pair.problem and pair.problem.reason is Reason.IMMUTABLE_FIELD:
         found = (*found, immutable_advice())
-    return Entry(verb, key, pair.why, fields, whole, found, renamed)
+    return Entry(verb, key, pair.why, fields, whole, found, renamed, pair.restart)
 
 
 def _verb(pair: Pair) -> Verb:

@@ -5,6 +5,7 @@ To accept a new output, write what the test prints into the file it names.
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,11 @@ def test_colours_are_of_the_basic_ones() -> None:
     text = as_text(main_case(), 80, color=True)
     assert "\x1b[32m" in text
     assert not any(f"\x1b[{code}m" in text for code in (30, 37, 90, 97))
+
+
+def test_a_workload_of_which_only_the_configuration_changes_is_shown_to_restart() -> None:
+    same, used = deployment("web", "web:1"), ObjectKey("", "ConfigMap", "shop", "c")
+    one = replace(pair(same, same), restart=(used,))
+    text = as_text(report_of("shop/shop", SIDES, [one, pair(same, same)], hidden=(), live=True), 80)
+    assert "restarts, because ConfigMap shop/c changes" in text
+    assert text.endswith("1 to update\n")
