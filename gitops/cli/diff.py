@@ -1,34 +1,31 @@
 """`gitops diff`: what a sync would change, by object and field path."""
 
 import asyncio
-import base64
-import os
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from gitops.api.application import Application, InvalidApplication
-from gitops.api.group import API_VERSION, KIND
 from gitops.cli.ahead import Ready
-from gitops.cli.applications import list_applications, named
+from gitops.cli.applications import list_applications
+from gitops.cli.options import DiffOutput as Format
 from gitops.cli.options import Exit, Output
-from gitops.cli.sources import Place, of_folder, of_repository
+from gitops.cli.target import resolve
 from gitops.core.conditions import NOTICES
-from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
-from gitops.core.problem import Blame, Problem, Reason, fail
-from gitops.core.revision import parse_repository
+from gitops.core.problem import Blame, Problem, Reason
 from gitops.kube.client import Access, Client
-from gitops.kube.contexts import context_namespace
+from gitops.kube.contexts import context_namespace, has_access
+from gitops.kube.discovery import discover
 
 if TYPE_CHECKING:
+    from gitops.cli.diff_values import Report
     from gitops.cli.preview import Preview
 
 # What our own guards refuse, as opposed to the server.
-_GUARDS = frozenset(
+GUARDS = frozenset(
     {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
 )
-_LOCAL = "file:///work-tree"
 
 
 async def run(
@@ -37,12 +34,59 @@ async def run(
     access: Access,
     namespace: str | None,
     app_name: str | None,
-    output: Output,
+    output: Format,
     thorough: bool,
     color: bool,
     renderer: Ready,
+    revisions: str | None = None,
+    offline: bool = False,
 ) -> int:
     """Print the differences; the exit code says whether there are any, or what went wrong."""
+    if revisions is None and not offline:
+        shown, report = await _against_cluster(target, access, namespace, app_name, thorough, renderer)
+        _write(report, output, color=color)
+        return exit_code(shown)
+    from gitops.cli.diff_range import as_rendered_only, on_server, wrong
+    from gitops.core.revision_range import parse_range
+
+    if revisions is None:
+        raise wrong("--offline", "compares revisions only", "give --rev A..B, or use `gitops render`")
+    wanted = parse_range(revisions)
+    if offline or not has_access(access):
+        report = await as_rendered_only(target, wanted, namespace, app_name, renderer, offline=offline)
+    else:
+        report = await on_server(target, wanted, access, namespace, app_name, renderer)
+    _write(report, output, color=color)
+    if report.problems:
+        return code_of(list(report.problems))
+    return Exit.DIFFERENT if report.entries else Exit.DONE
+
+
+def _write(report: "Report", output: Format, *, color: bool) -> None:
+    from gitops.cli.terminal import console, print_data
+
+    if output is Format.TEXT:
+        from gitops.cli.diff_text import print_report
+
+        print_report(report, console(color=color))
+    elif output is Format.MARKDOWN:
+        from gitops.cli.diff_markdown import as_markdown
+
+        print(as_markdown(report))
+    else:
+        from gitops.cli.diff_data import as_data
+
+        print_data(as_data(report), Output(output.value))
+
+
+async def _against_cluster(
+    target: str,
+    access: Access,
+    namespace: str | None,
+    app_name: str | None,
+    thorough: bool,
+    renderer: Ready,
+) -> tuple["Preview", "Report"]:
     client = await Client.connect(access)
     try:
         home = namespace or context_namespace(access)
@@ -50,23 +94,40 @@ async def run(
         # What takes long to import is imported while others work: Git, and then the renderer.
         planner = asyncio.to_thread(import_module, "gitops.cli.preview")
         (app, place, new), _ = await asyncio.gather(
-            _resolve(client, Path(target), app_name, home, applications), planner
+            resolve(client, Path(target), app_name, home, applications), planner
         )
         from gitops.cli.preview import preview
 
         printer = asyncio.create_task(asyncio.to_thread(import_module, "gitops.cli.show"))
         shown = await preview(client, await renderer(), app, place, applications, new=new, thorough=thorough)
         await printer
+        gone = await _doomed(client, shown)
     finally:
         await client.close()
-    from gitops.cli.show import as_data, print_text
-    from gitops.cli.terminal import console, print_data
+    from gitops.cli.show import report_of
 
-    if output is Output.TEXT:
-        print_text(shown, console(color=color))
-    else:
-        print_data(as_data(shown), output)
-    return exit_code(shown)
+    return shown, report_of(shown, gone)
+
+
+async def _doomed(client: Client, shown: "Preview") -> dict[ObjectKey, Mapping[str, Any]]:
+    """The live objects that would be pruned, to be shown whole; one that can't be read is only named."""
+    from gitops.controller.gather import each
+    from gitops.core.plan import Verb
+
+    keys = [step.key for step in shown.plan.prunes if step.verb is Verb.DELETE]
+    if not keys:
+        return {}
+    catalog = await discover(client)
+
+    async def one(key: ObjectKey) -> Mapping[str, Any] | None:
+        resource = catalog.preferred(key.group_kind)
+        if resource is None:
+            return None
+        reply = await client.request("GET", resource.path(key), label=resource.plural)
+        return cast("Mapping[str, Any]", reply.json) if reply.ok else None
+
+    found = await each(keys, one)
+    return {key: obj for key, obj in zip(keys, found, strict=True) if obj is not None}
 
 
 def exit_code(shown: "Preview") -> int:
@@ -77,88 +138,15 @@ def exit_code(shown: "Preview") -> int:
         one for one in refusals(shown) if one.reason not in NOTICES and one.reason is not Reason.DRIFTED
     ]
     if problems:
-        return _exit_of(problems)
+        return code_of(problems)
     drifted = any(one.reason is Reason.DRIFTED for one in refusals(shown))
     return Exit.DIFFERENT if shown.acts or drifted else Exit.DONE
 
 
-def _exit_of(problems: list[Problem]) -> int:
-    if any(one.reason in _GUARDS for one in problems):
+def code_of(problems: list[Problem]) -> int:
+    """The exit code of what stands in the way."""
+    if any(one.reason in GUARDS for one in problems):
         return Exit.REFUSED
     if any(one.blame is Blame.REPOSITORY for one in problems):
         return Exit.REPOSITORY
     return Exit.CLUSTER
-
-
-async def _resolve(
-    client: Client, folder: Path, app_name: str | None, home: str, applications: list[Application]
-) -> tuple[Application, Place, bool]:
-    target = str(folder)
-    if app_name is None and not os.path.lexists(folder):
-        app = named(target, home, applications)
-        return app, await _newest(client, app), False
-    place = of_folder(folder)
-    if app_name is not None:
-        return named(app_name, home, applications), place, False
-    matching = [app for app in applications if _reads(app, place)]
-    if len(matching) > 1:
-        names = ", ".join(f"{app.metadata.namespace}/{app.metadata.name}" for app in matching)
-        raise fail(
-            Reason.INVALID_OBJECT,
-            f"several Applications read this path: {names}",
-            Blame.SPEC,
-            where=target,
-            advice="choose one with --app",
-        )
-    if matching:
-        return matching[0], place, False
-    name = os.path.basename(os.path.abspath(folder)).lower()  # noqa: PTH100, PTH119
-    fresh = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": name, "namespace": home},
-        "spec": {"source": {"repository": place.remote or _LOCAL, "path": place.path}},
-    }
-    try:
-        return Application.parse(fresh), place, True
-    except InvalidApplication:  # a remote may be any path; nothing is fetched from it here
-        fresh["spec"] = {"source": {"repository": _LOCAL, "path": place.path}}
-    try:
-        return Application.parse(fresh), place, True
-    except InvalidApplication as error:
-        raise fail(
-            Reason.INVALID_OBJECT,
-            str(error),
-            Blame.SPEC,
-            where=target,
-            advice="name an Application with --app",
-        ) from None
-
-
-def _reads(app: Application, place: Place) -> bool:
-    if place.remote is None or app.spec.source.path.strip("/") != place.path:
-        return False
-    here = parse_repository(place.remote, allow_file=True).place
-    return parse_repository(app.spec.source.repository, allow_file=True).place == here
-
-
-async def _newest(client: Client, app: Application) -> Place:
-    source = app.spec.source
-    secret = None
-    if source.credentials:
-        name = source.credentials.secret_name
-        path = f"/api/v1/namespaces/{app.metadata.namespace}/secrets/{name}"
-        reply = await client.request("GET", path, label="secrets")
-        if not reply.ok:
-            raise fail(
-                Reason.CREDENTIALS_NOT_FOUND,
-                f"the Secret can't be read: {reply.failure.get('message')}",
-                Blame.CREDENTIALS,
-                key=ObjectKey("", "Secret", app.metadata.namespace, name),
-                advice="you need the right to get it, or give a local checkout instead",
-            )
-        data = reply.json.get("data") or {}
-        secret = {key: base64.b64decode(value) for key, value in data.items()}
-    # What a sync would do is what it does where the Application is held.
-    revision = hold_of(app.metadata.annotations) or source.revision
-    return await of_repository(source.repository, revision, source.path, secret)

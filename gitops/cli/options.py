@@ -28,6 +28,15 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+class DiffOutput(StrEnum):
+    """`-o` of `gitops diff`."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    YAML = "yaml"
+
+
 class Level(StrEnum):
     """`--log-level`."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gitops.core.diff import Change, Segment, differences, without_noise
+from gitops.core.diff import ABSENT, Change, Segment, differences, without_noise
 from gitops.core.fields import Entry, Path, apply_entry, paths
 from gitops.core.managers import is_by_hand
 from gitops.core.model import ObjectKey
@@ -78,6 +78,19 @@ def _author(live: Mapping[str, Any], changes: Iterable[Change], manager: str) ->
         return "unknown", ""
     at, author = max(found)
     return author, at
+
+
+def writer_of(live: Mapping[str, Any], change: Change, manager: str) -> tuple[str, str]:
+    """Who else owns the changing field, and when they last wrote: ("", "") if we do, or nobody does.
+
+    A value that we own is the one that we applied: its change comes from the revision. One that
+    another owns and we don't was written over ours, or never was ours.
+    """
+    ours = apply_entry(live["metadata"].get("managedFields") or (), manager)
+    if change.before is ABSENT or (ours and _owns(ours.get("fieldsV1") or {}, change.path)):
+        return "", ""
+    author, at = _author(live, [change], manager)
+    return ("", "") if author == "unknown" else (author, at)
 
 
 def _owns(fields: Mapping[str, Any], path: tuple[Segment, ...]) -> bool:

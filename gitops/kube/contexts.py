@@ -16,3 +16,12 @@ def context_namespace(access: Access) -> str:
         return "default"
     named = [one for one in contexts if one["name"] == access.context] if access.context else [current]
     return str(named[0]["context"].get("namespace") or "default") if named else "default"
+
+
+def has_access(access: Access) -> bool:
+    """Whether anything says where a cluster is: an option, a kubeconfig, or the Pod that we run in."""
+    if access.kubeconfig or access.context or "KUBERNETES_SERVICE_HOST" in os.environ:
+        return True
+    places = os.environ.get("KUBECONFIG")
+    listed = places.split(os.pathsep) if places else [str(Path.home() / ".kube/config")]
+    return any(Path(one).is_file() for one in listed if one)

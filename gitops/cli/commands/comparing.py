@@ -7,6 +7,7 @@ import typer
 from gitops.cli.app import app
 from gitops.cli.options import (
     Context,
+    DiffOutput,
     Format,
     Kubeconfig,
     Namespace,
@@ -75,7 +76,15 @@ def diff(
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Dry-run every object, also those known to be unmoved.")
     ] = False,
-    output: Format = Output.TEXT,
+    revisions: Annotated[
+        str | None, typer.Option("--rev", metavar="A..B", help="Compare two revisions: preview a change.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --rev: compare the renders alone, and ask no cluster.")
+    ] = False,
+    output: Annotated[
+        DiffOutput, typer.Option("--output", "-o", help="Output format; markdown is for a comment.")
+    ] = DiffOutput.TEXT,
     no_color: NoColor = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -86,11 +95,13 @@ def diff(
     \b
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
+    Example: gitops diff deploy/prod --rev origin/main...HEAD -o markdown
 
     \b
     Exit code 1: There are differences.
     Exit code 3: The folder can't be rendered; the place of the error is named.
     Exit code 4: The cluster refused, or can't be reached.
+    Exit code 5: A guard refused: an object is another's, or too much would be pruned.
 
     See also: gitops render, gitops status
     """
@@ -111,6 +122,8 @@ def diff(
                 thorough=thorough,
                 color=wants_color(no_color),
                 renderer=renderer,
+                revisions=revisions,
+                offline=offline,
             )
 
     end(work())
