@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gitops.cli.options import Exit
+from gitops.cli.options import INTERRUPTED, Exit, Refused
 from gitops.core.problem import Blame, GitopsError
 
 # Plain help: Rich would cost more time than the rest of the start.
@@ -32,7 +32,7 @@ def run() -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:
-        return 130
+        return INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
             error.show()
@@ -42,6 +42,8 @@ def run() -> int:
 
 def exit_code(error: GitopsError) -> Exit:
     """The exit code for whose turn it is."""
+    if isinstance(error, Refused):
+        return Exit.REFUSED
     if error.problem.blame is Blame.SPEC:
         return Exit.USAGE
     return Exit.REPOSITORY if error.problem.blame is Blame.REPOSITORY else Exit.CLUSTER

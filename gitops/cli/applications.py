@@ -14,7 +14,7 @@ from gitops.core.verdict import judge
 from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace
 
-_MANAGER = "gitops-cli"
+MANAGER = "gitops-cli"
 
 
 async def list_applications(client: Client) -> list[Application]:
@@ -68,7 +68,7 @@ async def change(client: Client, app: Application, patch: Mapping[str, Any]) -> 
         "PATCH",
         APPLICATIONS.path(key),
         orjson.dumps({**patch, "metadata": metadata}),
-        params={"fieldManager": _MANAGER},
+        params={"fieldManager": MANAGER},
         content_type=MERGE_PATCH,
         label="applications",
     )

@@ -21,7 +21,7 @@ from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace
 
 # What our own guards refuse, as opposed to the server.
-_GUARDS = frozenset(
+GUARDS = frozenset(
     {Reason.OWNED_BY_ANOTHER, Reason.NOT_ADOPTED, Reason.PRUNE_REFUSED, Reason.RESERVED_METADATA}
 )
 _LOCAL = "file:///work-tree"
@@ -42,7 +42,7 @@ async def run(
     try:
         home = namespace or context_namespace(access)
         applications = await list_applications(client)
-        app, place, new = await _resolve(client, Path(target), app_name, home, applications)
+        app, place, new = await resolve(client, Path(target), app_name, home, applications)
         async with renderer() as render:
             shown = await preview(client, render, app, place, applications, new=new, thorough=thorough)
     finally:
@@ -60,26 +60,31 @@ def exit_code(shown: Preview) -> int:
         one for one in refusals(shown) if one.reason not in NOTICES and one.reason is not Reason.DRIFTED
     ]
     if problems:
-        return _exit_of(problems)
+        return code_of(problems)
     drifted = any(one.reason is Reason.DRIFTED for one in refusals(shown))
     return Exit.DIFFERENT if shown.acts or drifted else Exit.DONE
 
 
-def _exit_of(problems: list[Problem]) -> int:
-    if any(one.reason in _GUARDS for one in problems):
+def code_of(problems: list[Problem]) -> int:
+    """The exit code of what stands in the way."""
+    if any(one.reason in GUARDS for one in problems):
         return Exit.REFUSED
     if any(one.blame is Blame.REPOSITORY for one in problems):
         return Exit.REPOSITORY
     return Exit.CLUSTER
 
 
-async def _resolve(
+async def resolve(
     client: Client, folder: Path, app_name: str | None, home: str, applications: list[Application]
 ) -> tuple[Application, Place, bool]:
+    """The Application that an argument means, where its manifests are, and whether it is yet to be made.
+
+    Raises GitopsError.
+    """
     target = str(folder)
     if app_name is None and not os.path.lexists(folder):
         app = named(target, home, applications)
-        return app, await _newest(client, app), False
+        return app, await newest(client, app), False
     place = of_folder(folder)
     if app_name is not None:
         return named(app_name, home, applications), place, False
@@ -125,7 +130,8 @@ def _reads(app: Application, place: Place) -> bool:
     return parse_repository(app.spec.source.repository, allow_file=True).place == here
 
 
-async def _newest(client: Client, app: Application) -> Place:
+async def newest(client: Client, app: Application) -> Place:
+    """The commit that a sync would take now. Raises GitopsError."""
     source = app.spec.source
     secret = None
     if source.credentials:

@@ -177,6 +177,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
     return Status(
         observed_generation=generation,
+        handled_reconcile_at=memory.reconcile_at or None,
         conditions=tuple(conditions),
         revision=_revision(done, before.revision, memory, applied=applied, now=now),
         hold=hold_in(done, before, now),

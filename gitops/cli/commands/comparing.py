@@ -1,5 +1,6 @@
 """What Git wants, by itself and against the cluster: render, diff."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +66,46 @@ def diff(
             app_name=app_name,
             output=output,
             thorough=thorough,
+            color=wants_color(no_color),
+        )
+    )
+
+
+@app.command()
+def plan(
+    target: Annotated[
+        str, typer.Argument(metavar="[APP|FILE|PATH]", help="Application, a file with one, or a folder.")
+    ] = ".",
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="The Application that the folder is to be planned for.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the plan for `gitops sync --plan FILE`.")
+    ] = None,
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show what a sync would do, in its order: hooks, waves, deletions, and what is refused and why.
+
+    \b
+    Example: gitops plan shop -n gitops-system
+    Example: gitops plan shop/shop --save plan.json
+    """
+    from gitops.cli.plan import run as work
+    from gitops.cli.terminal import wants_color
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            target,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            app_name=app_name,
+            save_to=save,
+            output=output,
             color=wants_color(no_color),
         )
     )
