@@ -18,7 +18,7 @@ from gitops.cli.options import Output, Refused
 from gitops.cli.saved_plan import SavedPlan, load, moved
 from gitops.cli.sync_alone import PREFIX, person_of, sync_alone
 from gitops.cli.sync_end import Ended, Watch, as_data
-from gitops.cli.sync_follow import follow
+from gitops.cli.sync_follow import Members, follow
 from gitops.cli.sync_progress import Progress
 from gitops.cli.terminal import print_data
 from gitops.controller.one import Wish
@@ -136,15 +136,17 @@ async def _run(call: _Call, output: Output, *, color: bool) -> int:
             f"{person_of(lease.identity)} is syncing an Application of this cluster right now",
             "wait till that is over",
         )
-    app = await _application(call, alone=alone)
+    options, progress = call.options, Progress(color=color)
+    members = None if alone else Members(call.client, progress)
+    app = await _application(call, members)
+    progress.begin(app)
     app, token = await _asked(call, app, alone=alone)
-    options = call.options
     watch = Watch(options.wait, "" if alone else token, alone)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with Progress(color=color) as progress:
-        if alone:
+    with progress:
+        if members is None:
             found = await sync_alone(
                 app,
                 _wish(call),
@@ -164,24 +166,26 @@ async def _run(call: _Call, output: Output, *, color: bool) -> int:
                 lease=lease,
                 name=LEASE,
                 watch=watch,
-                progress=progress,
+                members=members,
                 stop=stop,
                 timeout=options.timeout,
             )
     return _tell(*found, progress, output, options=options, alone=alone)
 
 
-async def _application(call: _Call, *, alone: bool) -> Application:
+async def _application(call: _Call, members: Members | None) -> Application:
     """The Application, in the cluster by then; nothing is written before all that can be refused is."""
     if call.file:
         app = application_file.read_application(call.file, call.home)
         app = application_file.with_what_is_there(app, await list_applications(call.client))
     else:
         app = await find(call.client, call.access, call.target, call.namespace)
-    _refuse(call, app, alone=alone)
+    _refuse(call, app, alone=members is None)
     if call.saved:
         applications = await list_applications(call.client)
         _compare(call.saved, plan.saved_of(await plan.of_application(call.client, app, applications)))
+    if members:
+        await members.look(app)
     if call.file:
         app = await application_file.put(call.client, call.file, call.home)
     return app

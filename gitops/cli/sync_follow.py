@@ -21,7 +21,7 @@ _LOOK_AT_LEASE = 15.0
 
 
 @dataclass(slots=True)
-class _Members:
+class Members:
     """The Application's objects from one look to the next."""
 
     client: Client
@@ -30,6 +30,9 @@ class _Members:
 
     async def look(self, app: Application) -> None:
         """Tell what was created, changed or deleted since the last look. What can't be read is not told."""
+        if self.known is None and not app.status.observed_generation:
+            self.known = {}  # nobody has looked after it yet
+            return
         kinds = Registry.kinds_of(app)
         catalog = await discover(self.client)
         resources = [found for kind in kinds if (found := catalog.preferred(kind))]
@@ -56,23 +59,22 @@ async def follow(
     lease: holder.Holder,
     name: str,
     watch: Watch,
-    progress: Progress,
+    members: Members,
     stop: asyncio.Event,
     timeout: float,  # noqa: ASYNC109 (its end is told, not a cancellation)
 ) -> tuple[Application, Ended]:
     """Till the status says that it is over. Raises GitopsError when the Application can't be read."""
     loop = asyncio.get_running_loop()
     end, next_look = loop.time() + timeout, loop.time() + _LOOK_AT_LEASE
-    members, version = _Members(client, progress), ""
+    version = ""
     place = f"{app.metadata.namespace}/{app.metadata.name}"
-    await members.look(app)
     while True:
         app = await find(client, access, place, None)
         ended = end_of(app, watch)
         if app.metadata.resource_version != version:
             version = app.metadata.resource_version
             await members.look(app)
-            progress.status(app)
+            members.progress.status(app)
         if ended:
             return app, ended
         if stop.is_set():

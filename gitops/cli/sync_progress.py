@@ -97,6 +97,10 @@ class Progress(Witness):
         if self._live:
             self._live.stop()
 
+    def begin(self, app: Application) -> None:
+        """What is known before it begins is not told."""
+        self._hooks = {(one.phase, one.name): one.state.lower() for one in app.status.hooks}
+
     def say(self, line: str, style: str = "") -> None:
         """One line."""
         self._console.print(Text(line, style=style), soft_wrap=True)
