@@ -21,7 +21,7 @@ _HEAD = """\
 `gitops --help` and `gitops COMMAND --help` print the same text. `gitops --version` prints the version,
 `gitops --install-completion` installs completion for your shell.
 
-`gitops render` and `gitops diff` start a renderer of their own. It finds `helm` and `kustomize` on the
+`gitops render`, `diff`, `plan` and `sync` start a renderer of their own. It finds `helm` and `kustomize` on the
 PATH, and needs only the one that the folder asks for.
 """
 _EXIT_CODES = """\
