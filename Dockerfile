@@ -23,6 +23,7 @@ RUN /opt/gitops/bin/pip install --require-hashes --only-binary=:all: --requireme
  && pip install --require-hashes --requirement=requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY tests/controlplane tests/controlplane
+COPY manifests manifests
 COPY gitops gitops
 RUN pip wheel --no-deps --no-index --no-build-isolation --wheel-dir=/out . \
  && /opt/gitops/bin/pip install --no-deps --no-index /out/*.whl \

@@ -63,6 +63,7 @@ generate: setup
 	$(BIN)/python -m gitops.api.crd > manifests/crds/applications.gitops.dev.yaml
 	$(BIN)/python manifests/build.py
 	$(BIN)/python -m gitops.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m gitops.cli.lint_reference > docs/reference/lint.md
 	$(BIN)/python -m gitops.api.reference > docs/reference/application.md
 	$(BIN)/python -m gitops.observe.reference metrics > docs/reference/metrics.md
 	$(BIN)/python -m gitops.observe.reference reasons > docs/reference/reasons.md

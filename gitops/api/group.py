@@ -10,6 +10,7 @@ SINGULAR = "application"
 SHORT_NAMES = ("app",)
 CATEGORIES = ("gitops",)
 CRD_NAME = f"{PLURAL}.{GROUP}"
+LEASE_NAME = "gitops-controller"  # in the namespace of the installation
 
 # A field manager has at most 128 characters: "gitops.dev/" + a namespace of 63 + "/" + this.
 NAME_LIMIT = 53
@@ -28,12 +29,14 @@ IGNORE_HEALTH_ANNOTATION = f"{GROUP}/ignore-health"
 HOOK_OF_LABEL = f"{GROUP}/hook-of"  # the Application's ApplySet id
 HOOK_RUN_ANNOTATION = f"{GROUP}/hook-run"  # phase, run and name in the repository
 ROLLOUT_ANNOTATION = f"{GROUP}/rollout-on-config-change"
+LINT_IGNORE_ANNOTATION = f"{GROUP}/lint-ignore"  # "rule: reason; other-rule: reason"
 CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"  # in the template of Pods
 
 # On Applications.
 RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"
 APPROVE_ANNOTATION = f"{GROUP}/approve"
 HOLD_ANNOTATION = f"{GROUP}/hold"
+LINT_ANNOTATION = f"{GROUP}/lint"  # "events": new findings are told in an Event
 FINALIZER = f"{GROUP}/cleanup"  # members are pruned or released, as spec.deletionPolicy says
 
 # KEP-3659, the ApplySet: the Application is the parent, each managed object a member.

@@ -13,6 +13,7 @@ from gitops.core.resources import APPLICATIONS
 from gitops.core.verdict import judge
 from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace
+from gitops.kube.reach import raise_unanswered
 
 MANAGER = "gitops-cli"
 
@@ -25,13 +26,9 @@ async def list_applications(client: Client) -> list[Application]:
     reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
     if reply.status in (403, 404):
         return []
+    raise_unanswered(client, reply)
     if not reply.ok:
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
+        raise GitopsError(judge(reply.status, reply.failure, _key("", "*")).problem)
     return [
         Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
     ]
@@ -89,11 +86,5 @@ def _application(reply: Reply, key: ObjectKey, client: Client) -> Application:
             Blame.SPEC,
             advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
         )
-    if reply.status in (0, 500, 502, 503, 504):
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
+    raise_unanswered(client, reply)
     raise GitopsError(judge(reply.status, reply.failure, key).problem)

@@ -12,7 +12,7 @@ from gitops.core.problem import GitopsError
 
 
 class Exit(IntEnum):
-    """The exit codes; an error never is 1, which only says that differences were found."""
+    """The exit codes; an error never is 1, which only says that differences or traps were found."""
 
     DONE = 0
     DIFFERENT = 1
@@ -37,6 +37,22 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+class Level(StrEnum):
+    """`--log-level`."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def complete_application(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of Applications for a shell's completion."""
+    from gitops.cli.completion import applications
+
+    return applications(ctx, incomplete)
+
+
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", help="Kubeconfig file. Default: $KUBECONFIG or ~/.kube/config.")
 ]
@@ -45,8 +61,15 @@ Namespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Namespace. Default: the context's.")
 ]
 Format = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
-LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
-Name = Annotated[str, typer.Argument(metavar="APP", help="Application, as NAME or NAMESPACE/NAME.")]
+LogLevel = Annotated[Level, typer.Option("--log-level", help="Log from this level on.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP",
+        help="Application, as NAME or NAMESPACE/NAME.",
+        autocompletion=complete_application,
+    ),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours.")]
 
 

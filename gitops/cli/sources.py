@@ -11,6 +11,7 @@ from pathlib import Path
 from gitops.core.model import Tree
 from gitops.core.problem import Blame, Reason, fail
 from gitops.core.revision import choose, parse_repository, parse_wanted
+from gitops.git.checkout import commit_tree
 from gitops.git.credentials import Credentials
 from gitops.git.folder import FolderTree, discover
 from gitops.git.mirror import Mirror
@@ -44,6 +45,28 @@ def of_folder(path: Path) -> Place:
         )
     found = discover(path)
     return Place(FolderTree(found.root), found.path, "work tree", found.remote)
+
+
+async def of_revision(folder: Path, revision: str) -> Place:
+    """A folder as a commit of the local repository has it. Raises GitopsError PathNotFound."""
+    place = folder.resolve()
+    here = next(one for one in (place, *place.parents) if one.is_dir())  # the commit may have more
+
+    def read() -> Place:
+        tree, found = commit_tree(here, revision), discover(here)
+        path = (found.root / found.path / place.relative_to(here)).relative_to(found.root).as_posix()
+        path = "" if path == "." else path
+        if tree.digest(path) is None:
+            raise fail(
+                Reason.PATH_NOT_FOUND,
+                f"there is no {path} in {revision}",
+                Blame.SPEC,
+                where=str(folder),
+                advice="correct the path or the revision",
+            )
+        return Place(tree, path, tree.sha, found.remote)
+
+    return await asyncio.to_thread(read)
 
 
 async def of_repository(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gitops.api.application import Application
-from gitops.api.group import API_VERSION, APPROVE_ANNOTATION, RECONCILE_AT_ANNOTATION
+from gitops.api.group import API_VERSION, APPROVE_ANNOTATION, LEASE_NAME, RECONCILE_AT_ANNOTATION
 from gitops.api.spec import Deploy, Prune
 from gitops.cli import application_file, plan
 from gitops.cli.applications import change, find, list_applications
@@ -22,7 +22,6 @@ from gitops.cli.sync_follow import Members, follow
 from gitops.cli.sync_progress import Progress
 from gitops.cli.terminal import print_data
 from gitops.controller.one import Wish
-from gitops.controller.run import LEASE
 from gitops.core.approval import SHORTEST
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
@@ -129,7 +128,7 @@ async def _dry_run(call: _Call, output: Output, *, color: bool) -> int:
 
 async def _run(call: _Call, output: Output, *, color: bool) -> int:
     await _require_definition(call.client)
-    lease = await holder.find(call.client, LEASE, call.options.home)
+    lease = await holder.find(call.client, LEASE_NAME, call.options.home)
     alone = lease is None or not lease.alive
     if lease and lease.alive and lease.identity.startswith(PREFIX):
         raise _refused(
@@ -164,7 +163,7 @@ async def _run(call: _Call, output: Output, *, color: bool) -> int:
                 call.access,
                 app,
                 lease=lease,
-                name=LEASE,
+                name=LEASE_NAME,
                 watch=watch,
                 members=members,
                 stop=stop,

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import os
 import socket
 from pathlib import Path
@@ -45,7 +46,8 @@ async def sync_alone(
 
     Raises GitopsError when it can't begin, or loses the lease.
     """
-    logs.configure("error")  # all else is told by the progress
+    if logging.getLogger().level == logging.WARNING:  # --log-level asks for another
+        logs.configure("error")  # all else is told by the progress
     settings = Settings(
         access=access,
         namespace=namespace,

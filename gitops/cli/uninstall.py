@@ -26,6 +26,7 @@ from gitops.kube import installed
 from gitops.kube.client import MERGE_PATCH, METADATA_LIST, Access, Client
 from gitops.kube.discovery import discover
 from gitops.kube.members import list_members
+from gitops.kube.reach import raise_unanswered
 from gitops.kube.release import release
 
 _TRIES = 5
@@ -86,6 +87,7 @@ class _Uninstall:
         )
         if reply.status == 404:
             return []
+        raise_unanswered(self.client, reply)
         if not reply.ok:
             key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, "", "*")
             raise GitopsError(judge(reply.status, reply.failure, key).problem)
@@ -200,6 +202,7 @@ class _Uninstall:
             if not part.release:
                 print(f"deleting {part.key}")
                 await installed.remove(self.client, part)
+        await installed.remove_lease(self.client, self.wishes.namespace)
         for name in releases:
             print(
                 f"Helm keeps a record of the rest: helm uninstall {name} --namespace {self.wishes.namespace}"

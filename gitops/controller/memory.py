@@ -131,6 +131,7 @@ class Memory:
     reconcile_at: str | None = None  # the annotation's last value
     events_sent: set[tuple[str, ...]] = field(default_factory=set)
     warned: set[tuple[str, str]] = field(default_factory=set)
+    lint_known: frozenset[tuple[str, ObjectKey, str]] = frozenset()  # the findings of the revision before
     prunes_wait: bool = False
     announced: str = ""  # the commit whose success was announced
     settled: bool = False  # the last pass found everything as Git wants it

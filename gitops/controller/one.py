@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops.api.application import Application
+from gitops.api.group import LEASE_NAME
 from gitops.api.spec import Deploy, Prune
 from gitops.api.status import ConditionType, Status
 from gitops.controller.applications import AppKey, Registry, owner_of
@@ -175,7 +176,7 @@ class One(Controller):
             what = f"Applications can't be listed and watched: {refused}"
             advice = "without a controller you need that right in all namespaces"
         else:
-            what = f"the Lease {self.settings.namespace}/gitops-controller can't be had"
+            what = f"the Lease {self.settings.namespace}/{LEASE_NAME} can't be had"
             advice = "you need the right to create and update it; or somebody else holds it: try again"
         self._end(fail(Reason.FORBIDDEN, what, Blame.CLUSTER, advice=advice))
 

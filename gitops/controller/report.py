@@ -9,6 +9,7 @@ import orjson
 from gitops.api.application import Application
 from gitops.api.status import Status
 from gitops.controller.events import Events
+from gitops.controller.linting import LintTeller
 from gitops.controller.memory import Memory
 from gitops.controller.passes import Pass
 from gitops.controller.retention import count_steps, end_sync, hold_in
@@ -36,6 +37,7 @@ class Reporter:
         self._client = client
         self._events = events
         self._metrics = metrics
+        self._lint = LintTeller(events)
 
     async def report(self, done: Pass, memory: Memory) -> bool:
         """Status, metrics, Events and log, from one set of findings. False: the status wasn't taken."""
@@ -175,6 +177,7 @@ class Reporter:
         message = f"applied revision {commit.sha[:7]}: {counted or 'nothing to change'}"
         log.info("synced", revision=commit.sha, counts=counted)
         self._events.normal(done.app, "Synced", message)
+        self._lint.applied(done.app, done.target, memory)
 
     def _note_health(self, commit: CommitInfo, memory: Memory, findings: Findings) -> None:
         """Measure how long a newly applied commit took to be healthy, once."""

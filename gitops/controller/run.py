@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from gitops.api.group import HOLD_ANNOTATION
+from gitops.api.group import HOLD_ANNOTATION, LEASE_NAME
 from gitops.controller.acting import Actor
 from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.cluster import Cluster
@@ -52,7 +52,6 @@ from gitops.render.process import RendererProcess
 
 log = logs.get("controller")
 
-LEASE = "gitops-controller"  # whoever holds it writes; see kube/lease.py
 _AT_ONCE = 8  # Applications that talk to the API server; others may wait for Git meanwhile
 _SHUTDOWN = 8.0
 _LONGEST_PASS = 600.0
@@ -116,7 +115,7 @@ class Controller:
         lease = Lease(
             self.settings.access,
             self.settings.namespace,
-            LEASE,
+            LEASE_NAME,
             lambda: self._lost(loop),
             self.settings.identity,
         )

@@ -177,6 +177,15 @@ def _owner_reference(live: Live, owner: Owner, _: Parents) -> str | None:
     return None
 
 
+def tool_of(live: Live) -> str | None:
+    """The tool that deploys an object by its own marks, whether or not it is alive; None for no tool."""
+    if live.observed.part_of:
+        return f"an ApplySet ({APPLYSET_PART_OF_LABEL}={live.observed.part_of})"
+    nobody, none = Owner("", "", ""), Parents({})
+    found = (objection(live, nobody, none) for objection in (_argo_cd, _flux, _helm, _owner_reference))
+    return next((who for who in found if who), None)
+
+
 Objection: TypeAlias = Callable[[Live, Owner, Parents], str | None]
 _OBJECTIONS: tuple[Objection, ...] = (_applyset, _argo_cd, _flux, _helm, _owner_reference)
 

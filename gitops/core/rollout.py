@@ -3,7 +3,7 @@
 Only ConfigMaps and Secrets of the same render count: of others nothing is known when it is planned.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from gitops.api.group import CONFIG_CHECKSUM_ANNOTATION
 from gitops.core.identity import Owner, digest
 from gitops.core.model import GroupKind, Manifest, ObjectKey
+from gitops.core.references import references
 
 # A Job runs once and a CronJob's next run reads what is there then: nothing to restart.
 WORKLOADS = frozenset(GroupKind("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet"))
@@ -49,7 +50,8 @@ def with_checksums(
 
 def uses_of(manifest: Manifest, namespace: str) -> set[ObjectKey]:
     """The ConfigMaps and Secrets that the Pods of a workload in `namespace` read."""
-    return set(_used(_mapping(_template(_rest(manifest)).get("spec")), namespace))
+    pod = _mapping(_template(_rest(manifest)).get("spec"))
+    return {ObjectKey("", one.kind, namespace, one.name) for one in references(pod)}
 
 
 def checksum_of(obj: Mapping[str, Any]) -> str | None:
@@ -68,29 +70,6 @@ def without_checksum(obj: Mapping[str, Any]) -> dict[str, Any]:
     if kept:
         metadata["annotations"] = kept
     return {**obj, "spec": {**obj["spec"], "template": {**template, "metadata": metadata}}}
-
-
-def _used(pod: Mapping[str, Any], namespace: str) -> Iterator[ObjectKey]:
-    for kind, name in _references(pod):
-        if isinstance(name, str) and name:
-            yield ObjectKey("", kind, namespace, name)
-
-
-def _references(pod: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for container in (*_items(pod, "containers"), *_items(pod, "initContainers")):
-        for source in _items(container, "envFrom"):
-            yield "ConfigMap", _mapping(source.get("configMapRef")).get("name")
-            yield "Secret", _mapping(source.get("secretRef")).get("name")
-        for variable in _items(container, "env"):
-            source = _mapping(variable.get("valueFrom"))
-            yield "ConfigMap", _mapping(source.get("configMapKeyRef")).get("name")
-            yield "Secret", _mapping(source.get("secretKeyRef")).get("name")
-    for volume in _items(pod, "volumes"):
-        yield "ConfigMap", _mapping(volume.get("configMap")).get("name")
-        yield "Secret", _mapping(volume.get("secret")).get("secretName")
-        for source in _items(_mapping(volume.get("projected")), "sources"):
-            yield "ConfigMap", _mapping(source.get("configMap")).get("name")
-            yield "Secret", _mapping(source.get("secret")).get("name")
 
 
 def _digest_of(config: Manifest, owner: Owner) -> str:
@@ -126,11 +105,6 @@ def _template(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _annotations(obj: Mapping[str, Any]) -> dict[str, Any]:
     return _mapping(_mapping(_template(obj).get("metadata")).get("annotations"))
-
-
-def _items(parent: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
-    found = parent.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else ()
 
 
 def _mapping(value: Any) -> dict[str, Any]:

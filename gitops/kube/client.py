@@ -23,6 +23,7 @@ from gitops.kube.official import (
     ConfigException,
     Configuration,
     RESTClientObject,
+    list_kube_config_contexts,
     load_incluster_config,
     load_kube_config,
 )
@@ -286,6 +287,7 @@ async def _load(access: Access) -> Configuration:
     configuration.client_session_kwargs = {"trust_env": False}
     try:
         if access.kubeconfig or access.context or "KUBERNETES_SERVICE_HOST" not in os.environ:
+            _must_be_there(access)
             await load_kube_config(
                 config_file=str(access.kubeconfig) if access.kubeconfig else os.environ.get("KUBECONFIG"),
                 context=access.context,
@@ -296,12 +298,31 @@ async def _load(access: Access) -> Configuration:
             load_incluster_config(client_configuration=configuration)
     except (ConfigException, OSError, TypeError, AttributeError, yaml.YAMLError) as error:
         # The client raises TypeError or AttributeError for a file that is missing or empty.
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"no usable kubeconfig: {error}",
-            Blame.CREDENTIALS,
-            where=str(access.kubeconfig or os.environ.get("KUBECONFIG", "~/.kube/config")),
-            advice="name one with --kubeconfig or $KUBECONFIG",
-        ) from error
+        raise _unusable(access, f"no usable kubeconfig: {_first_line(error)}") from error
     configuration.connection_pool_maxsize = 0  # no limit: who writes at once is decided elsewhere
     return configuration
+
+
+def _must_be_there(access: Access) -> None:
+    """The client only logs that a file or a context is missing, and then stumbles over nothing."""
+    places = str(access.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube/config")
+    if not any(Path(place).expanduser().exists() for place in places.split(os.pathsep) if place):
+        raise _unusable(access, "there is no such kubeconfig")
+    contexts, _ = list_kube_config_contexts(places) if access.context else ([], None)
+    names = sorted(str(one["name"]) for one in contexts)
+    if access.context and access.context not in names:
+        listed = ", ".join(names) or "none"
+        raise _unusable(access, f"there is no context {access.context}", f"choose one of: {listed}")
+
+
+def _unusable(access: Access, message: str, advice: str = "") -> GitopsError:
+    where = str(access.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    advice = advice or "name one with --kubeconfig or $KUBECONFIG"
+    return fail(Reason.API_UNAVAILABLE, message, Blame.CREDENTIALS, where=where, advice=advice)
+
+
+def _first_line(error: Exception) -> str:
+    """What follows may quote the file, which holds credentials."""
+    if isinstance(error, TypeError | AttributeError):
+        return "it is empty or incomplete"
+    return (str(error).splitlines() or [type(error).__name__])[0]

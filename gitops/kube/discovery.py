@@ -7,6 +7,7 @@ from typing import Any
 from gitops.core.problem import Blame, Reason, fail
 from gitops.core.resources import Catalog, Resource
 from gitops.kube.client import Client
+from gitops.kube.reach import raise_unanswered
 
 _AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -25,6 +26,7 @@ async def discover(client: Client) -> Catalog:
     resources: list[Resource] = []
     unavailable: list[str] = []
     for reply in replies:
+        raise_unanswered(client, reply)
         document = reply.json if reply.ok else {}
         if document.get("kind") != "APIGroupDiscoveryList":
             raise fail(

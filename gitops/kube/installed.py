@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gitops.api.group import LEASE_NAME
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
 from gitops.core.resources import NEEDED_VERBS, Resource
@@ -31,6 +32,8 @@ _ROLES = _type(_RBAC, "ClusterRole", "clusterroles", namespaced=False)
 _DEFINITIONS = _type(
     "apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )
+_LEASES = _type("coordination.k8s.io", "Lease", "leases")
+_NAMESPACES = _type("", "Namespace", "namespaces", namespaced=False)
 # In the namespace of the installation, in the order of deleting; rights go last.
 _LOCAL = (
     _DEPLOYMENTS,
@@ -42,6 +45,11 @@ _LOCAL = (
 # Also in the namespaces that impersonation is limited to.
 _ROLE_BINDINGS = _type(_RBAC, "RoleBinding", "rolebindings")
 _LOCAL_ROLES = _type(_RBAC, "Role", "roles")
+RESOURCES = {
+    one.group_kind: one
+    for one in (*_LOCAL, _NAMESPACES, _DEFINITIONS, _ROLES, _BINDINGS, _LOCAL_ROLES, _ROLE_BINDINGS)
+}
+"""The types that an installation consists of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,12 @@ async def remove(client: Client, part: Part) -> None:
     )
     if reply.status != 404:
         _must(reply, part.key)
+
+
+async def remove_lease(client: Client, namespace: str) -> None:
+    """Delete what the controller leaves behind itself; it bears none of our labels."""
+    key = ObjectKey(_LEASES.group, _LEASES.kind, namespace, LEASE_NAME)
+    await remove(client, Part(_LEASES, key, ""))
 
 
 async def remove_definition(client: Client, name: str, seconds: float) -> None:

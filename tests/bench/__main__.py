@@ -14,6 +14,7 @@ from tests.bench.bed import Bed
 from tests.bench.diff import diff
 from tests.bench.first_sync import first_sync
 from tests.bench.health import health
+from tests.bench.lint import lint
 from tests.bench.memory import memory
 from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
@@ -25,6 +26,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "monorepo": monorepo,
     "diff": diff,
     "health": health,
+    "lint": lint,
     "memory": memory,
 }
 

@@ -1,4 +1,4 @@
-"""What Git wants, by itself and against the cluster: render, diff."""
+"""What Git wants, by itself and against the cluster: render, diff, lint."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    complete_application,
+    end,
+)
+from gitops.core.lint.severity import Severity
 
 
 @app.command()
@@ -27,6 +37,11 @@ def render(
     \b
     Example: gitops render deploy/prod
     Example: gitops render https://git.example.com/shop.git@v1.2.0 --path deploy/prod
+
+    \b
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+
+    See also: gitops diff
     """
     from gitops.cli.render import run as work
 
@@ -35,7 +50,12 @@ def render(
 
 @app.command()
 def diff(
-    target: Annotated[str, typer.Argument(metavar="[APP|PATH]", help="Application or folder.")] = ".",
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP|PATH]", help="Application or folder.", autocompletion=complete_application
+        ),
+    ] = ".",
     app_name: Annotated[
         str | None, typer.Option("--app", help="The Application that the folder is to be compared for.")
     ] = None,
@@ -53,6 +73,13 @@ def diff(
     \b
     Example: gitops diff shop -n gitops-system
     Example: gitops diff deploy/prod --app shop/shop
+
+    \b
+    Exit code 1: There are differences.
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+    Exit code 4: The cluster refused, or can't be reached.
+
+    See also: gitops render, gitops status
     """
     from gitops.cli.diff import run as work
     from gitops.cli.terminal import wants_color
@@ -74,7 +101,12 @@ def diff(
 @app.command()
 def plan(
     target: Annotated[
-        str, typer.Argument(metavar="[APP|FILE|PATH]", help="Application, a file with one, or a folder.")
+        str,
+        typer.Argument(
+            metavar="[APP|FILE|PATH]",
+            help="Application, a file with one, or a folder.",
+            autocompletion=complete_application,
+        ),
     ] = ".",
     app_name: Annotated[
         str | None, typer.Option("--app", help="The Application that the folder is to be planned for.")
@@ -93,6 +125,13 @@ def plan(
     \b
     Example: gitops plan shop -n gitops-system
     Example: gitops plan shop/shop --save plan.json
+
+    \b
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+    Exit code 4: The cluster refused, or can't be reached.
+    Exit code 5: A guard refuses a part of it.
+
+    See also: gitops diff, gitops sync
     """
     from gitops.cli.plan import run as work
     from gitops.cli.terminal import wants_color
@@ -109,3 +148,45 @@ def plan(
             color=wants_color(no_color),
         )
     )
+
+
+@app.command()
+def lint(
+    target: Annotated[
+        str, typer.Argument(metavar="PATH|REPO[@REV]|-", help="Folder, file, repository, or standard input.")
+    ],
+    path: Annotated[str, typer.Option(help="Folder in the repository.")] = "",
+    diff: Annotated[
+        str,
+        typer.Option(
+            metavar="A..B",
+            help="Only what B brings that A has not; without B: what is not committed.",
+        ),
+    ] = "",
+    level: Annotated[
+        Severity, typer.Option(help="The least severity that is shown; all are counted.")
+    ] = Severity.WARNING,
+    fail_on: Annotated[
+        Severity, typer.Option("--fail-on", help="The least severity that ends with exit code 1.")
+    ] = Severity.WARNING,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")
+    ] = "default",
+    name: Annotated[str, typer.Option(help="Release name of a chart. Default: the folder's name.")] = "",
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+) -> None:
+    """Find traps in manifests before they bite; needs no cluster. Exit code 1: there are findings.
+
+    \b
+    Example: gitops lint deploy/prod
+    Example: gitops lint deploy/prod --diff origin/main..HEAD --fail-on error
+    Example: helm template shop charts/shop | gitops lint -
+    """
+    from gitops.cli.lint import Asked
+    from gitops.cli.lint import run as work
+    from gitops.cli.terminal import wants_color
+
+    asked = Asked(target, path, namespace, name)
+    color = wants_color(no_color)
+    end(work(asked, diff=diff, level=level, fail_on=fail_on, output=output, color=color))

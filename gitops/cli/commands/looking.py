@@ -6,12 +6,26 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    complete_application,
+    end,
+)
 
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Application; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[APP]", help="Application; default: all.", autocompletion=complete_application
+        ),
+    ] = None,
     output: Format = Output.TEXT,
     no_color: NoColor = False,
     kubeconfig: Kubeconfig = None,
@@ -23,6 +37,8 @@ def status(
     \b
     Example: gitops status
     Example: gitops status shop -n gitops-system
+
+    See also: gitops history, gitops diff
     """
     from gitops.cli.status import run as work
     from gitops.cli.terminal import wants_color
@@ -52,6 +68,11 @@ def health(
     \b
     Example: kubectl get deployments,pods -o yaml | gitops health -
     Example: gitops health objects.yaml --rules rules.yaml -o json
+
+    \b
+    Exit code 3: The file is no YAML, or holds what is no object.
+
+    See also: gitops status
     """
     from gitops.cli.health import run as work
 

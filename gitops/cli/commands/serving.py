@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Exit, Kubeconfig, LogLevel, NoColor, end
+from gitops.cli.options import Context, Exit, Kubeconfig, Level, LogLevel, NoColor, end
 
 
 @app.command()
@@ -41,7 +41,7 @@ def controller(
             min=0,
         ),
     ] = 86400.0,
-    log_level: LogLevel = "info",
+    log_level: LogLevel = Level.INFO,
     log_format: Annotated[
         str | None, typer.Option(help="json or console. Default: console on a terminal, else json.")
     ] = None,
@@ -57,7 +57,7 @@ def controller(
 
     if log_format not in (None, "json", "console"):
         raise typer.BadParameter("must be json or console", param_hint="--log-format")
-    logs.configure(log_level, log_format)  # type: ignore[arg-type]
+    logs.configure(log_level.value, log_format)  # type: ignore[arg-type]
     host, _, port = listen.rpartition(":")
     if not port.isdigit():
         raise typer.BadParameter("must be ADDRESS:PORT", param_hint="--listen")

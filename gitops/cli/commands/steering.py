@@ -22,6 +22,9 @@ def history(
 
     \b
     Example: gitops history shop -n gitops-system
+    Example: gitops history shop/web -o json
+
+    See also: gitops rollback, gitops status
     """
     from gitops.cli.history import run as work
     from gitops.cli.terminal import wants_color
@@ -51,6 +54,11 @@ def rollback(
     \b
     Example: gitops rollback shop -n gitops-system
     Example: gitops rollback shop/web 3f8a2c1
+
+    \b
+    Exit code 2: The history has no such commit, or there is no such Application.
+
+    See also: gitops history, gitops resume
     """
     from gitops.cli.steer import rollback as work
     from gitops.kube.client import Access
@@ -70,6 +78,8 @@ def suspend(
 
     \b
     Example: gitops suspend shop -n gitops-system
+
+    See also: gitops resume, gitops rollback
     """
     from gitops.cli.steer import suspend as work
 
@@ -88,6 +98,8 @@ def resume(
 
     \b
     Example: gitops resume shop -n gitops-system
+
+    See also: gitops suspend, gitops rollback
     """
     from gitops.cli.steer import resume as work
 
@@ -106,6 +118,8 @@ def refresh(
 
     \b
     Example: gitops refresh shop -n gitops-system
+
+    See also: gitops status, gitops history
     """
     from gitops.cli.steer import refresh as work
 

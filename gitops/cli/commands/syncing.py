@@ -6,13 +6,27 @@ from typing import Annotated
 import typer
 
 from gitops.cli.app import app
-from gitops.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output, end
+from gitops.cli.options import (
+    Context,
+    Format,
+    Kubeconfig,
+    Namespace,
+    NoColor,
+    Output,
+    complete_application,
+    end,
+)
 
 
 @app.command()
 def sync(
     target: Annotated[
-        str | None, typer.Argument(metavar="[APP|FILE]", help="Application, or a file with one.")
+        str | None,
+        typer.Argument(
+            metavar="[APP|FILE]",
+            help="Application, or a file with one.",
+            autocompletion=complete_application,
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Also wait until all objects are healthy.")
@@ -55,6 +69,13 @@ def sync(
     Example: gitops sync shop -n gitops-system
     Example: gitops sync application.yaml --timeout 5m
     Example: gitops sync shop/shop --plan plan.json
+
+    \b
+    Exit code 3: The content of the repository is at fault.
+    Exit code 4: The cluster refused or can't be reached, or the time is over.
+    Exit code 5: A guard refused, an approval is missing, or the plan isn't valid any more.
+
+    See also: gitops plan, gitops status
     """
     from gitops.api.rules import is_duration, seconds
     from gitops.cli.sync import Options

@@ -127,3 +127,9 @@ def test_process_one_reaps_orphans() -> None:
     assert yaml.safe_load(entry) == ["tini", "--", "gitops"]
     (packages,) = [command for command in commands() if "apt-get install" in command]
     assert {"tini", "git", "openssh-client", "ca-certificates"} <= set(packages.split())
+
+
+def test_everything_that_the_wheel_includes_is_copied() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source in wheel["force-include"]:
+        assert any(f"{source}/".startswith(f"{copied}/") for copied in COPIED), source

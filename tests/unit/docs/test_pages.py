@@ -84,11 +84,13 @@ def test_metrics_that_are_named_are_served(page: Path) -> None:
 
 
 def _options() -> dict[str, set[str]]:
-    """The options of each command."""
-    return {
-        name: {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
-        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
-    }
+    """The options of each command, and of `gitops help`, which is none."""
+    known: dict[str, set[str]] = {"help": set()}
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        known[name] = {"--help", "-h"}
+        for parameter in command.params:
+            known[name] |= {*parameter.opts, *getattr(parameter, "secondary_opts", ())}
+    return known
 
 
 @PAGES

@@ -1,0 +1,1 @@
+"""Traps in manifests: rules that find them before they bite."""
