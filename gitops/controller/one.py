@@ -91,6 +91,10 @@ class _Queue(Queue[AppKey]):
         if key in self.let_in:
             super().add(key, delay)
 
+    def is_due(self, key: AppKey) -> bool:
+        """Whether another pass is to come at once, or under way."""
+        return key in self._ready or key in self._again or key in self._working
+
 
 class _Registry(Registry):
     """All Applications, the one with its wish applied."""
@@ -224,7 +228,9 @@ class One(Controller):
             self._passed.clear()
             app = self.application
             verdict = self._judge(app) if app else None
-            if verdict is None or (verdict is False and await self._goes_on(app)):
+            if verdict is None or self._entrance.is_due(self._key):
+                continue  # of several deletions, say, the next are due
+            if verdict is False and await self._goes_on(app):
                 continue
             self._end()
             return

@@ -119,9 +119,15 @@ def test_a_plan_tells_the_order_and_a_sync_without_a_controller_keeps_it(
     assert again.err == ""
     manager = site.get("ConfigMap", "first")["metadata"]["managedFields"][0]["manager"]
     assert manager == f"gitops.dev/{HOME}/{app.name}"
+    site.push_objects(config_map("first"))
     outdated = sync(command, app, "--plan", str(saved))
     assert outdated.code == 5
     assert "no longer to do: create ConfigMap" in outdated.err
+    assert f"new: delete Secret {site.namespace}/login" in outdated.err
+    pruned = sync(command, app, "--no-wait", "-o", "json")
+    assert pruned.code == 0, pruned
+    assert actions(pruned)[0] == ("deleted", "last"), "later waves first"
+    assert sorted(actions(pruned)) == [("deleted", name) for name in ("last", "login", "web")]
 
 
 def test_a_file_is_applied_and_synced_and_only_what_is_asked_for(
