@@ -45,7 +45,7 @@ types: setup
 	mypy
 
 unit: setup
-	pytest -q tests/unit
+	pytest -q --numprocesses=$(WORKERS) tests/unit
 
 test: setup tools check
 	pytest -q --numprocesses=$(WORKERS) --dist=loadfile tests/integration tests/security tests/faults

@@ -79,12 +79,17 @@ def _key(namespace: str, name: str) -> ObjectKey:
 def _application(reply: Reply, key: ObjectKey, client: Client) -> Application:
     if reply.ok:
         return Application.parse({**reply.json, "apiVersion": API_VERSION, "kind": KIND})
+    raise refusal(reply, key, client)
+
+
+def refusal(reply: Reply, key: ObjectKey, client: Client) -> GitopsError:
+    """What to tell when the API server didn't give, or take, what `key` names."""
     if reply.status == 404:
-        raise fail(
+        return fail(
             Reason.INVALID_OBJECT,
-            f"there is no Application {key.namespace}/{key.name}",
+            f"there is no {key.kind} {key.namespace}/{key.name}",
             Blame.SPEC,
             advice="name one as NAMESPACE/NAME or with --namespace; `gitops status` lists them",
         )
     raise_unanswered(client, reply)
-    raise GitopsError(judge(reply.status, reply.failure, key).problem)
+    return GitopsError(judge(reply.status, reply.failure, key).problem)

@@ -70,6 +70,7 @@ Name = Annotated[
         autocompletion=complete_application,
     ),
 ]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on and show what changes, until Ctrl-C.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours.")]
 
 

@@ -1,18 +1,14 @@
 """What the terminal wants: colours or none; and what programs want: JSON or YAML."""
 
 import json
-import os
-import sys
 from typing import Any
 
 from rich.console import Console
 
+from gitops.cli.look import wants_color
 from gitops.cli.options import Output
 
-
-def wants_color(no_color: bool) -> bool:
-    """Colours only on a terminal, and never against NO_COLOR."""
-    return sys.stdout.isatty() and not no_color and "NO_COLOR" not in os.environ
+__all__ = ["console", "print_data", "wants_color"]
 
 
 def console(*, color: bool) -> Console:

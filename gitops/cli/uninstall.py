@@ -14,8 +14,8 @@ import orjson
 from gitops.api.application import Metadata
 from gitops.api.group import CRD_NAME, FINALIZER
 from gitops.cli.options import Exit
-from gitops.controller.applications import kinds_of, namespaces_of
 from gitops.controller.gather import each
+from gitops.core.applyset import kinds_of, namespaces_of
 from gitops.core.identity import Owner
 from gitops.core.inventory import Live, Membership
 from gitops.core.model import ObjectKey

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from gitops.api.application import Application, InvalidApplication, Metadata
+from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import (
     API_VERSION,
-    APPLYSET_GROUP_KINDS_ANNOTATION,
-    APPLYSET_NAMESPACES_ANNOTATION,
     APPROVE_ANNOTATION,
     HOLD_ANNOTATION,
     KIND,
 )
+from gitops.core.applyset import kinds_of, namespaces_of
 from gitops.core.approval import names
 from gitops.core.identity import Owner, applyset_id
 from gitops.core.model import GroupKind
@@ -36,18 +35,6 @@ def key_of(app: Application) -> AppKey:
 def is_approved(app: Application, sha: str) -> bool:
     """Whether somebody said yes to the prunes of this very revision."""
     return names(app.metadata.annotations.get(APPROVE_ANNOTATION, ""), sha)
-
-
-def kinds_of(metadata: Metadata) -> set[GroupKind]:
-    """The kinds that the ApplySet annotation lists: all that the Application has or had objects of."""
-    text = metadata.annotations.get(APPLYSET_GROUP_KINDS_ANNOTATION, "")
-    return {_group_kind(word) for word in text.split(",") if word}
-
-
-def namespaces_of(metadata: Metadata) -> set[str]:
-    """The namespaces that the ApplySet consists of: the Application's own, and those that are listed."""
-    text = metadata.annotations.get(APPLYSET_NAMESPACES_ANNOTATION, "")
-    return {metadata.namespace, *(word for word in text.split(",") if word)}
 
 
 class Registry:
@@ -151,8 +138,3 @@ def _asks_for_a_pass(before: Application, after: Application) -> bool:
 
 def _hold(app: Application) -> str | None:
     return app.metadata.annotations.get(HOLD_ANNOTATION)
-
-
-def _group_kind(word: str) -> GroupKind:
-    kind, _, group = word.partition(".")
-    return GroupKind(group, kind)

@@ -1,6 +1,6 @@
 """A pass: what one reconcile of one Application collects on its way, for whoever tells of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitops.api.application import Application
@@ -34,6 +34,7 @@ class Pass:
     owner: Owner
     target: Target | None = None
     problems: list[Problem] = field(default_factory=list)
+    causes: Sequence[Problem] = ()  # why its objects don't work: told, and no reason to try anything again
     stale: bool = False  # the target is not the newest revision, which can't be had or rendered
     held: str = ""  # the commit that the Application is held at
     newest: str = ""  # the commit that its source means meanwhile

@@ -11,6 +11,7 @@ from gitops.controller.cluster import Cluster
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
 from gitops.controller.rendering import RenderMemory
+from gitops.core.conditions import DIAGNOSED
 from gitops.core.directives import ApplyMode
 from gitops.core.fingerprint import fingerprint, mark
 from gitops.core.inventory import Membership, Observed
@@ -155,7 +156,7 @@ def _was_settled(app: Application) -> bool:
         synced is not None
         and synced.status == "True"
         and synced.observed_generation == app.metadata.generation
-        and not status.problems
+        and all(one.reason in DIAGNOSED for one in status.problems)
         and not status.notes  # an autoscaler outside Git may be gone: that shows only in a look
         and objects is not None
         and objects.drifted == 0

@@ -8,6 +8,7 @@ import orjson
 
 from gitops.api.application import Application
 from gitops.api.status import Status
+from gitops.controller.causes import Causes, in_trouble
 from gitops.controller.events import Events
 from gitops.controller.linting import LintTeller
 from gitops.controller.memory import Memory
@@ -33,8 +34,9 @@ log = logs.get("sync")
 class Reporter:
     """Writes what a pass found to where people look."""
 
-    def __init__(self, client: Client, events: Events, metrics: Metrics) -> None:
+    def __init__(self, client: Client, events: Events, metrics: Metrics, causes: Causes) -> None:
         self._client = client
+        self._causes = causes
         self._events = events
         self._metrics = metrics
         self._lint = LintTeller(events)
@@ -50,6 +52,7 @@ class Reporter:
             counts = replace(counts, worst=replace(counts.worst, message=message))
         findings = self._findings(done, counts, memory, now)
         count_steps(done, memory)
+        self._ask_why(done, counts, findings, hidden)
         status = status_of(done, findings, counts, memory, now)
         if status.approved is None:
             memory.approved = ""  # an approval is for one deployment
@@ -59,6 +62,13 @@ class Reporter:
         if told and is_applied(done, findings, counts):
             end_sync(memory)
         return told
+
+    def _ask_why(self, done: Pass, counts: Counts, findings: Findings, hidden: tuple[str, ...]) -> None:
+        """Tell why objects don't work, as far as it is known, and have it found out."""
+        if findings.suspended or findings.deleting:
+            return
+        trouble, reason = in_trouble(counts.unhealthy, deadline_exceeded=findings.deadline_exceeded)
+        done.causes = without(hidden, self._causes.of(done.app, trouble, reason))
 
     def _findings(self, done: Pass, counts: Counts, memory: Memory, now: datetime) -> Findings:
         app = done.app

@@ -13,6 +13,7 @@ from typing import Any
 from gitops.api.group import HOLD_ANNOTATION, LEASE_NAME
 from gitops.controller.acting import Actor
 from gitops.controller.applications import AppKey, Registry, owner_of
+from gitops.controller.causes import Causes
 from gitops.controller.cluster import Cluster
 from gitops.controller.dependencies import Dependencies
 from gitops.controller.events import Events
@@ -170,7 +171,8 @@ class Controller:
             self._health_rules_changed,
             self._health_rule_refused,
         )
-        reporter = Reporter(client, self._events, metrics)
+        self._causes = Causes(client, self._cluster, self._queue.add)
+        reporter = Reporter(client, self._events, metrics, self._causes)
         self._dependencies = Dependencies(
             self._registry, self._memories.get, self._queue.add, settings.namespace, Readiness(renderer)
         )
@@ -252,6 +254,7 @@ class Controller:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_SHUTDOWN)
         for part in (
+            self._causes,
             self._events,
             self._health_config,
             self._members,
@@ -356,6 +359,7 @@ class Controller:
         self._queue.drop(key)
         self._targets.drop(key)
         self._own_health.forget(applyset_id(*key))
+        self._causes.forget(key)
         self.metrics.forget(*key)
 
     def _source_changed(self, apps: list[AppKey]) -> None:

@@ -50,6 +50,7 @@ class Counts:
     fought: int  # applied, and not synced because of a fight
     worst: Health
     states: Mapping[ObjectState, int]
+    unhealthy: Mapping[ObjectKey, Health]
 
 
 def unique(problems: list[Problem]) -> list[Problem]:
@@ -106,7 +107,8 @@ def count(done: Pass) -> Counts:
         "degraded": degraded,
         "progressing": progressing,
     }
-    return Counts(len(wanted), synced, healthy, drifted, current, fought, worst, states)
+    unhealthy = {key: health for health, key in blockers}
+    return Counts(len(wanted), synced, healthy, drifted, current, fought, worst, states, unhealthy)
 
 
 def waits_for(done: Pass, counts: Counts) -> str:
@@ -185,7 +187,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         objects=Objects(
             total=counts.total, synced=counts.synced, healthy=counts.healthy, drifted=counts.drifted
         ),
-        problems=tuple(_reports(done.problems, before, now)),
+        problems=tuple(_reports([*done.problems, *done.causes], before, now)),
         # Written only after a clean sync, and from the digests in the replies to our own writes:
         # a foreign edit must never become the baseline.
         fingerprint=_fingerprint(done, memory) if clean else before.fingerprint,

@@ -50,6 +50,9 @@ NOTICES = frozenset(
 # Nothing failed, but the cluster isn't as Git says, and stays so until somebody decides.
 STANDING = frozenset({Reason.DRIFTED, Reason.APPROVAL_REQUIRED})
 
+# Why objects don't work, as a diagnosis found it: told besides, since their health says the rest.
+DIAGNOSED = frozenset({Reason.DEGRADED, Reason.PROGRESS_DEADLINE_EXCEEDED})
+
 # These may pass without anybody doing anything; all others wait for somebody.
 _PASSING = frozenset(
     {

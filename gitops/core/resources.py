@@ -20,6 +20,7 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+    short: tuple[str, ...] = ()  # what people call it: deploy, svc
 
     @property
     def api_version(self) -> str:
@@ -69,6 +70,18 @@ class Catalog:
     def preferred(self, kind: GroupKind) -> Resource | None:
         """The resource of a kind at the version that the server prefers."""
         return self._preferred.get(kind)
+
+    def kinds_of(self, group: str) -> list[GroupKind]:
+        """The kinds that are served in a group."""
+        return [kind for kind in self._preferred if kind.group == group]
+
+    def named(self, word: str) -> Resource | None:
+        """The resource that a person means by `deployment`, `Deployments`, `deploy` or `deployment.apps`."""
+        name, _, group = word.lower().partition(".")
+        for one in self._preferred.values():
+            if name in (one.kind.lower(), one.plural, *one.short) and (not group or one.group == group):
+                return one
+        return None
 
     def versions_of(self, kind: GroupKind) -> list[str]:
         """The API versions at which a kind is served."""

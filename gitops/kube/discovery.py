@@ -55,4 +55,5 @@ def _resources(group: str, version: Mapping[str, Any]) -> Iterator[Resource]:
             plural=one["resource"],
             namespaced=one.get("scope") == "Namespaced",
             verbs=frozenset(one.get("verbs", ())),
+            short=tuple(one.get("shortNames", ())),
         )

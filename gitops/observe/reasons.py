@@ -330,7 +330,7 @@ _STATES = {
         Blame.REPOSITORY,
     ),
     Reason.DEGRADED: Explanation(
-        "An object works wrongly or not at all, by its own account.",
+        "An object works wrongly or not at all, by its own account; as a problem of the status: its cause.",
         "Look at the object that is named: its events, its Pods and their logs.",
         Blame.REPOSITORY,
     ),

@@ -19,6 +19,7 @@ from tests.bench.memory import memory
 from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
 from tests.bench.standing import standing
+from tests.bench.status import status
 
 _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "first-sync": first_sync,
@@ -27,6 +28,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "diff": diff,
     "health": health,
     "lint": lint,
+    "status": status,
     "memory": memory,
 }
 

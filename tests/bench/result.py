@@ -47,8 +47,8 @@ def at_least(limit: float, *, informative: bool = False) -> Bar:
     return Bar(limit, at_least=True, informative=informative)
 
 
-def at_most(limit: float) -> Bar:
-    return Bar(limit)
+def at_most(limit: float, *, informative: bool = False) -> Bar:
+    return Bar(limit, informative=informative)
 
 
 Found = list[Measure]

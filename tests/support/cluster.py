@@ -28,6 +28,8 @@ _CLUSTER_SCOPED = frozenset(
         "StorageClass",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "IngressClass",
         "ClusterThing",
     }
 )

@@ -13,6 +13,7 @@ from gitops.cli.options import (
     Namespace,
     NoColor,
     Output,
+    Watch,
     complete_application,
     end,
 )
@@ -26,6 +27,7 @@ def status(
             metavar="[APP]", help="Application; default: all.", autocompletion=complete_application
         ),
     ] = None,
+    watch: Watch = False,
     output: Format = Output.TEXT,
     no_color: NoColor = False,
     kubeconfig: Kubeconfig = None,
@@ -37,11 +39,12 @@ def status(
     \b
     Example: gitops status
     Example: gitops status shop -n gitops-system
+    Example: gitops status --watch
 
-    See also: gitops history, gitops diff
+    See also: gitops tree, gitops history, gitops diff
     """
+    from gitops.cli.look import wants_color
     from gitops.cli.status import run as work
-    from gitops.cli.terminal import wants_color
     from gitops.kube.client import Access
 
     end(
@@ -51,6 +54,100 @@ def status(
             namespace=namespace,
             output=output,
             color=wants_color(no_color),
+            follow=watch,
+        )
+    )
+
+
+@app.command()
+def tree(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP|KIND/NAME",
+            help="Application, or any object with --namespace.",
+            autocompletion=complete_application,
+        ),
+    ],
+    watch: Watch = False,
+    everything: Annotated[bool, typer.Option("--all", help="Fold nothing in a long tree.")] = False,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, help="Levels of Applications within Applications to open.")
+    ] = 1,
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show an Application down to its Pods: health, age, restarts; what is in trouble first.
+
+    \b
+    Example: gitops tree shop -n gitops-system
+    Example: gitops tree deployment/web -n shop
+
+    See also: gitops status, gitops events
+    """
+    from gitops.cli.look import wants_color
+    from gitops.cli.tree import run as work
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            name,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            output=output,
+            color=wants_color(no_color),
+            follow=watch,
+            everything=everything,
+            depth=depth,
+        )
+    )
+
+
+@app.command()
+def events(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP|KIND/NAME",
+            help="Application, or any object with --namespace.",
+            autocompletion=complete_application,
+        ),
+    ],
+    watch: Watch = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DURATION", help="Only the newest, like 10m or 1h30m.")
+    ] = None,
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show the Events of an Application, its objects and what they own; the newest last.
+
+    \b
+    Example: gitops events shop -n gitops-system --since 1h
+    Example: gitops events shop -n gitops-system --watch
+
+    See also: gitops tree, gitops status
+    """
+    from gitops.cli.events import run as work
+    from gitops.cli.events import seconds_of
+    from gitops.cli.look import wants_color
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            name,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            output=output,
+            color=wants_color(no_color),
+            follow=watch,
+            since=seconds_of(since) if since else None,
         )
     )
 
@@ -77,3 +174,35 @@ def health(
     from gitops.cli.health import run as work
 
     raise typer.Exit(work(file, rules=rules, output=output))
+
+
+@app.command()
+def why(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP|KIND/NAME",
+            help="Application (NAME or NAMESPACE/NAME), or object.",
+            autocompletion=complete_application,
+        ),
+    ],
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Say why an Application or an object is not healthy: the root cause, what shows it, what to try.
+
+    \b
+    Example: gitops why shop -n gitops-system
+    Example: gitops why deployment/web -n shop
+
+    See also: gitops tree, gitops events, gitops status
+    """
+    from gitops.cli.look import wants_color
+    from gitops.cli.why import run as work
+    from gitops.kube.client import Access
+
+    access = Access(kubeconfig, context)
+    end(work(name, access=access, namespace=namespace, output=output, color=wants_color(no_color)))

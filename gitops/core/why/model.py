@@ -39,6 +39,7 @@ class Evidence:
 class Cause:
     """One answer to "why": a sentence about `key` without log text, what shows it, and what to try.
 
+    The sentence goes on from the object's name: "Pod shop/web-1" "is killed again and again: …".
     `id` is the stable name of the scenario (`oom-killed`), for programs and for tests.
     """
 
@@ -48,6 +49,7 @@ class Cause:
     depth: Depth
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[str, ...] = ()
+    others: tuple[ObjectKey, ...] = ()  # siblings of `key` with the same trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,26 @@
-"""`gitops render` and `gitops status`."""
+"""`gitops render`, and the commands that look: status, tree, events, also as they follow."""
 
+import signal
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import yaml
 
 from tests.support.command import Command
 from tests.support.controller import HOME, Controller
-from tests.support.manifests import config_map, secret, to_yaml
-from tests.support.site import Site
+from tests.support.manifests import config_map, running, secret, service, thing, to_yaml
+from tests.support.site import API, App, Site
+
+
+def read_until(stream: IO[str] | None, text: str) -> None:
+    """Read lines until one has this text; the test's own timeout ends what never comes."""
+    assert stream is not None
+    for line in stream:
+        if text in line:
+            return
+    raise AssertionError(f"ended without {text!r}")
+
 
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 
@@ -66,7 +79,17 @@ def test_status_shows_trouble_first_and_one_in_full(
     table = command("status", "-n", HOME)
     assert table.code == 0
     lines = table.out.splitlines()
-    assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "SYNC", "HEALTH", "OBJECTS", "REVISION", "AGE"]
+    assert lines[0].split() == [
+        "NAMESPACE",
+        "NAME",
+        "READY",
+        "SYNC",
+        "HEALTH",
+        "OBJECTS",
+        "REVISION",
+        "AGE",
+        "MESSAGE",
+    ]
     rows = [line.split()[1] for line in lines[1:]]
     assert rows.index(bad.name) < rows.index(good.name)
     one = command("status", f"{HOME}/{bad.name}")
@@ -76,4 +99,122 @@ def test_status_shows_trouble_first_and_one_in_full(
     assert as_json[0]["status"]["revision"]["applied"] == good.status["revision"]["applied"]
     as_yaml = command("status", good.name, "-n", HOME, "-o", "yaml")
     assert yaml.safe_load(as_yaml.out) == as_json
-    assert command("status", "none", "-n", HOME).code == 2
+    missing = command("status", "none", "-n", HOME)
+    assert missing.code == 2
+    assert f"there is no Application {HOME}/none" in missing.err
+    on_terminal = command.on_terminal("status", "-n", HOME, COLUMNS="80")
+    assert "1 in trouble" in on_terminal
+    assert "\x1b[31mPathNotFound" in on_terminal
+
+
+def test_the_tree_goes_down_to_the_pods_and_the_events_come_from_there(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    app = site.synced(
+        running("web", replicas=2), service("web"), config_map("a"), secret("s", {"k": "planted"})
+    )
+    ran = command("tree", app.name, "-n", HOME)
+    assert (ran.code, ran.err) == (0, "")
+    assert "planted" not in ran.out
+    lines = ran.out.splitlines()
+    assert lines[0].split()[:3] == ["✔", "Application", f"{HOME}/{app.name}"]
+    at = next(index for index, line in enumerate(lines) if "Deployment web" in line)
+    assert lines[at].split()[:5] == ["├─", "✔", "Deployment", "web", "2/2"]
+    assert lines[at + 1].split()[:3] == ["│", "└─", "✔"]
+    assert "ReplicaSet web-" in lines[at + 1]
+    assert ["Pod web-" in line for line in lines[at + 2 : at + 4]] == [True, True]
+    assert "bystander" not in ran.out
+    assert "EndpointSlice web-" in ran.out
+
+    data = command("tree", f"{HOME}/{app.name}", "-o", "json").data
+    assert data["unreadable"] == []
+    top = {one["kind"]: one for one in data["tree"]["children"]}
+    assert set(top) == {"Deployment", "Service", "ConfigMap", "Secret"}
+    assert top["Deployment"]["children"][0]["children"][0]["health"] == "Healthy"
+    assert command("tree", "deployment/web", "-n", site.namespace, "-o", "json").data["tree"]["children"]
+
+    events = command("events", app.name, "-n", HOME, "-o", "json").data["events"]
+    about = {one["object"]["kind"] for one in events}
+    assert {"Application", "Deployment", "ReplicaSet", "Pod"} <= about
+    assert [one["last"] for one in events] == sorted(one["last"] for one in events)
+    assert command("events", app.name, "-n", HOME, "--since", "soon").code == 2
+    neither = command("tree", "deployment/none", "-n", site.namespace)
+    assert neither.code == 2
+    assert "no Deployment.apps" in neither.err
+
+
+def test_an_application_within_the_application_is_opened_as_deep_as_asked(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    site.push({"child/c.yaml": to_yaml(config_map("below"))})
+    source = {"repository": site.repository.url, "path": "child"}
+    spec = {"source": source, "destination": {"namespace": site.namespace}}
+    app = site.synced(thing(API, "Application", f"{site.name}-child", HOME, spec=spec))
+    App(site.cluster, HOME, f"{site.name}-child").wait_ready()
+    (child,) = command("tree", app.name, "-n", HOME, "-o", "json").data["tree"]["children"]
+    assert (child["kind"], child["health"]) == ("Application", "Healthy")
+    assert [one["name"] for one in child["children"]] == ["below"]
+    (closed,) = command("tree", app.name, "-n", HOME, "--depth", "0", "-o", "json").data["tree"]["children"]
+    assert closed["children"] == []
+
+
+def test_what_may_not_be_read_is_said_and_what_is_missing_is_named(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    refused = config_map("refused")
+    refused["metadata"]["labels"] = {"not": "a valid value!"}
+    site.push_objects(config_map("fine"), refused)
+    app = site.application()
+    app.wait(lambda _: app.problems(), "a problem")
+    lines = command("tree", app.name, "-n", HOME).out.splitlines()
+    assert "∅ ConfigMap refused" in lines[1]
+    assert "Missing" in lines[1]
+    assert "ConfigMap fine" in lines[2]
+    tenant = site.tenant("services")
+    group = "rbac.authorization.k8s.io"
+    site.cluster.create(
+        thing(
+            f"{group}/v1",
+            "ClusterRoleBinding",
+            tenant,
+            roleRef={"apiGroup": group, "kind": "ClusterRole", "name": tenant},
+            subjects=[{"kind": "User", "name": tenant, "apiGroup": group}],
+        )
+    )
+    only = [{"apiGroups": ["gitops.dev"], "resources": ["applications"], "verbs": ["get", "list"]}]
+    site.cluster.create(thing(f"{group}/v1", "ClusterRole", tenant, rules=only))
+    limited = command(
+        "tree", app.name, "-n", HOME, kubeconfig=site.cluster.control_plane.kubeconfig_for(tenant)
+    )
+    assert limited.code == 0
+    assert "ConfigMap in" in limited.out
+    assert "could not be read, and may be there" in limited.out
+    assert "Missing" not in limited.out
+
+
+def test_who_follows_is_told_each_change_and_ends_it_cleanly(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    app = site.synced(config_map("a"))
+    subjects = {
+        "status": ("status", app.name, "-n", HOME, "--watch"),
+        "tree": ("tree", app.name, "-n", HOME, "--watch"),
+        "events": ("events", app.name, "-n", HOME, "--watch"),
+    }
+    with ExitStack() as stack:
+        running_ones = {
+            name: stack.enter_context(command.started(*arguments)) for name, arguments in subjects.items()
+        }
+        outputs = {name: one.stdout for name, one in running_ones.items()}
+        read_until(outputs["tree"], "ConfigMap")
+        read_until(outputs["status"], app.name)
+        read_until(outputs["events"], "Synced")
+        sha = site.push_objects(config_map("a"), config_map("b"))
+        read_until(outputs["tree"], f"ConfigMap {site.namespace}/b  Healthy")
+        read_until(outputs["status"], sha[:7])
+        read_until(outputs["events"], sha[:7])
+        for one in running_ones.values():
+            one.send_signal(signal.SIGINT)
+        for one in running_ones.values():
+            _, err = one.communicate(timeout=20)
+            assert (one.returncode, err) == (130, "")
