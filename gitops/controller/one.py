@@ -200,7 +200,7 @@ class One(Controller):
         super()._build(client, renderer)
         reporter = self._reconciler.reporter
         if self._wish.only:
-            reporter = _PartialReporter(client, self._events, self.metrics)
+            reporter = _PartialReporter(client, self._events, self.metrics, self._causes)
         self._reconciler = replace(
             self._reconciler,
             reporter=reporter,
