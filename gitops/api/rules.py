@@ -236,6 +236,11 @@ def seconds(duration: str) -> float:
     return sum(float(number) * _DURATION_UNITS[unit] for number, unit in re.findall(_DURATION_PART, duration))
 
 
+def is_duration(text: str) -> bool:
+    """Whether a text is a duration greater than zero."""
+    return bool(re.fullmatch(rf"(?:{_DURATION_PART})+", text)) and seconds(text) > 0
+
+
 Duration = Annotated[
     str,
     # Neither 12 characters nor 6 digits each overflow CEL's duration: 64 bits of nanoseconds.

@@ -213,6 +213,13 @@ class Status(StatusModel):
     observed_generation: Count | None = Field(
         default=None, description="metadata.generation of the spec that this status is about."
     )
+    handled_reconcile_at: Annotated[str, Field(max_length=256), _clip(256)] | None = Field(
+        default=None,
+        description=(
+            "Value of the annotation gitops.dev/reconcile-at that was last acted on: the repository was "
+            "asked after it, and this status is about the answer."
+        ),
+    )
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
         description="Ready, Synced, Healthy and, only while true, Reconciling and Stalled. At most 16.",

@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from gitops.cli.help import Group
-from gitops.cli.options import Exit, Level
+from gitops.cli.options import INTERRUPTED, Exit, Level, Refused
 from gitops.core.problem import Blame, GitopsError
 
 COMPLETE = "_GITOPS_COMPLETE"
 _BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE ended
-_INTERRUPTED = 130
 
 # Plain help: Rich would cost more time than the rest of the start.
 app = typer.Typer(
@@ -47,7 +46,7 @@ def run(program: str = "gitops", arguments: list[str] | None = None) -> int:
     except typer.Exit as end:
         return end.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     except (SystemExit, BrokenPipeError) as stop:
         if not _is_broken_pipe(stop):
             raise
@@ -62,6 +61,8 @@ def run(program: str = "gitops", arguments: list[str] | None = None) -> int:
 
 def exit_code(error: GitopsError) -> Exit:
     """The exit code for whose turn it is."""
+    if isinstance(error, Refused):
+        return Exit.REFUSED
     if error.problem.blame is Blame.SPEC:
         return Exit.USAGE
     return Exit.REPOSITORY if error.problem.blame is Blame.REPOSITORY else Exit.CLUSTER

@@ -15,7 +15,7 @@ from gitops.kube.client import MERGE_PATCH, Access, Client, Reply
 from gitops.kube.contexts import context_namespace
 from gitops.kube.reach import raise_unanswered
 
-_MANAGER = "gitops-cli"
+MANAGER = "gitops-cli"
 
 
 async def list_applications(client: Client) -> list[Application]:
@@ -65,7 +65,7 @@ async def change(client: Client, app: Application, patch: Mapping[str, Any]) -> 
         "PATCH",
         APPLICATIONS.path(key),
         orjson.dumps({**patch, "metadata": metadata}),
-        params={"fieldManager": _MANAGER},
+        params={"fieldManager": MANAGER},
         content_type=MERGE_PATCH,
         label="applications",
     )

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gitops.core.problem import GitopsError
+
 
 class Exit(IntEnum):
     """The exit codes; an error never is 1, which only says that differences or traps were found."""
@@ -18,6 +20,13 @@ class Exit(IntEnum):
     REPOSITORY = 3
     CLUSTER = 4
     REFUSED = 5
+
+
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
+
+class Refused(GitopsError):
+    """What a guard of the command's own refuses."""
 
 
 class Output(StrEnum):

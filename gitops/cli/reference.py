@@ -24,8 +24,8 @@ _HEAD = """\
 `gitops --debug COMMAND` (or `GITOPS_DEBUG=1`) shows the traceback of an error, without credentials;
 `gitops --log-level debug COMMAND` logs to standard error.
 
-`gitops render` and `gitops diff` start a renderer of their own. It finds `helm` and `kustomize` on the
-PATH, and needs only the one that the folder asks for.
+`gitops render`, `diff`, `plan` and `sync` start a renderer of their own. It finds `helm` and `kustomize` on
+the PATH, and needs only the one that the folder asks for.
 """
 _EXIT_CODES = """\
 ## Exit codes

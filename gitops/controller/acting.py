@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitops.api.application import Application
 from gitops.controller.applications import Registry
@@ -13,7 +13,7 @@ from gitops.controller.hook_reports import result_of
 from gitops.controller.hooks import HookRunner
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
-from gitops.controller.passes import Pass
+from gitops.controller.passes import Pass, Witness
 from gitops.controller.progress import syncing
 from gitops.controller.suspicion import restored
 from gitops.controller.targets import Targets
@@ -40,6 +40,7 @@ class Actor:
     targets: Targets
     handover: HandOver
     metrics: Metrics
+    witness: Witness = field(default_factory=Witness)
 
     async def act(
         self, done: Pass, client: Client, memory: Memory, situation: Situation, decided: Plan
@@ -57,6 +58,7 @@ class Actor:
             force_adoption=situation.policy.adopt is AdoptPolicy.ALWAYS,
             exact=situation.policy.report,
             written=self._written(memory),
+            ended=self.witness.stepped,
         )
         done.plan = decided
         if any(step.acts for step in decided.steps):

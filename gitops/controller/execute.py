@@ -1,9 +1,9 @@
 """Carry out a plan: one request per object, concurrently within a stage, every failure kept."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gitops.controller.coowned import Settled, settle
 from gitops.controller.sharing import let_go
@@ -61,6 +61,7 @@ class Task:
     force_adoption: bool
     exact: bool  # write only onto what was compared
     written: Callable[[Observed], None]  # told of each object as soon as its write is answered
+    ended: Callable[["Outcome"], None] = lambda _outcome: None  # told of each step as soon as it is over
 
 
 async def carry_out(task: Task, plan: Plan, superseded: Callable[[], bool]) -> list[Outcome]:
@@ -69,7 +70,7 @@ async def carry_out(task: Task, plan: Plan, superseded: Callable[[], bool]) -> l
     for stage in plan.stages():
         if superseded():
             break
-        outcomes += await _all(stage, lambda step: _apply_step(task, step))
+        outcomes += await _all(stage, task, _apply_step)
     return outcomes
 
 
@@ -81,17 +82,21 @@ async def carry_out_prunes(task: Task, steps: Iterable[Step], desired_uids: froz
         if step.acts:
             stages.setdefault(step.stage, []).append(step)
     for stage in sorted(stages, reverse=True):
-        outcomes += await _all(stages[stage], lambda step: _delete_step(task, step, desired_uids))
+        outcomes += await _all(stages[stage], task, lambda task, step: _delete_step(task, step, desired_uids))
     return outcomes
 
 
-async def _all(steps: Iterable[Step], work: Callable[[Step], Any]) -> list[Outcome]:
+async def _all(
+    steps: Iterable[Step], task: Task, work: Callable[[Task, Step], Awaitable[Outcome]]
+) -> list[Outcome]:
     queue = iter(list(steps))
     outcomes: list[Outcome] = []
 
     async def worker() -> None:
         for step in queue:  # shared by all workers: each takes the next one
-            outcomes.append(await work(step))  # noqa: PERF401
+            outcome = await work(task, step)
+            task.ended(outcome)
+            outcomes.append(outcome)
 
     await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
     return outcomes

@@ -136,6 +136,10 @@ class HandOver:
             # Whoever is about to answer has done so after its next pass or poll, whatever that finds.
             self._waiting[other][me] = None if one.stand is Stand.PENDING else self._signature(other)
 
+    def awaited_by(self, me: AppKey) -> list[AppKey]:
+        """Whose next look at Git this Application waits for."""
+        return [other for other, waiting in self._waiting.items() if waiting.get(me, ()) is None]
+
     def _signature(self, key: AppKey) -> _Signature:
         """What an Application's answer depends on."""
         app, memory = self.registry.get(key), self.memories.get(key)

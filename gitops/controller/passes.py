@@ -16,6 +16,16 @@ from gitops.core.plan import Drift, Plan, Verb
 from gitops.core.problem import Problem
 
 
+class Witness:
+    """Told what happens as it happens. The controller's own tells nobody; a command's prints it."""
+
+    def stepped(self, outcome: Outcome) -> None:
+        """A step is over, done or not."""
+
+    def passed(self, done: "Pass") -> None:
+        """A pass is over and reported."""
+
+
 @dataclass(slots=True)
 class Pass:
     """What one pass collects on its way."""

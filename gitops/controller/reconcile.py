@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from gitops.api.application import Application
 from gitops.controller.acting import Actor
@@ -19,7 +20,7 @@ from gitops.controller.members import Members
 from gitops.controller.memory import Memory, Target
 from gitops.controller.observing import Observer
 from gitops.controller.own_health import OwnHealth
-from gitops.controller.passes import Pass
+from gitops.controller.passes import Pass, Witness
 from gitops.controller.progress import Towards, begin_run, is_deployed, syncing, towards
 from gitops.controller.report import Reporter
 from gitops.controller.suspicion import calmed, fights
@@ -70,6 +71,8 @@ class Reconciler:
     metrics: Metrics
     slots: asyncio.Semaphore  # how many may talk to the API server at once
     home: str  # the controller's own namespace, where no service account is required
+    within: Callable[[Target], Target] = lambda target: target  # what of a target is to be synced
+    witness: Witness = field(default_factory=Witness)
 
     async def reconcile(self, key: AppKey, memory: Memory) -> float | None:
         """Do what is to be done now. Returns seconds until the next pass, None: when something happens."""
@@ -93,6 +96,7 @@ class Reconciler:
             memory.resolved_generation = app.metadata.generation
             memory.stale = done.stale or done.held_back
             if done.target:
+                done.target = self.within(done.target)
                 async with self.slots:
                     await self._sync(done, self.client.as_account(account), memory)
         except GitopsError as error:
@@ -101,6 +105,7 @@ class Reconciler:
             done.problems.append(error.problem)
         before = memory.status or app.status
         told = await self.reporter.report(done, memory)
+        self.witness.passed(done)
         if told and done.target and not done.stale and not done.held_back and done.concludes:
             memory.concluded = memory.rendered_sha
         again = self._next(done, memory)

@@ -81,7 +81,7 @@ class Reporter:
             and all(one.done for one in done.outcomes)
             and (done.towards is None or done.towards.gate.finished)
         )
-        done.waits = waits_for(done, counts, settled=settled)
+        done.waits = waits_for(done, counts)
         if memory.progress_at == 0.0:
             memory.progress_at = time.monotonic()
         if done.proposal:

@@ -76,6 +76,7 @@ class Settings:
     allow_file: bool = False
     least_interval: float = 10.0
     verification_period: float = DAY  # seconds in which each object is dry-run once; 0: never
+    identity: str | None = None  # as whom the lease is held; None: as this host and process
 
 
 class Controller:
@@ -112,7 +113,13 @@ class Controller:
     async def _work(self) -> None:
         client = await Client.connect(self.settings.access, self.metrics.kube_request)
         loop = asyncio.get_running_loop()
-        lease = Lease(self.settings.access, self.settings.namespace, LEASE_NAME, lambda: self._lost(loop))
+        lease = Lease(
+            self.settings.access,
+            self.settings.namespace,
+            LEASE_NAME,
+            lambda: self._lost(loop),
+            self.settings.identity,
+        )
         renderer, process = await self._renderer()
         self._build(client, renderer)
         try:
@@ -144,7 +151,7 @@ class Controller:
 
     def _build(self, client: Client, renderer: RendererClient) -> None:
         settings, metrics = self.settings, self.metrics
-        self._registry = Registry(self._due, self._gone)
+        self._registry = self._new_registry()
         self._cluster = Cluster(client, self._cluster_changed)
         self._own_health = OwnHealth(renderer, self._health_judged)
         self._members = Members(client, metrics, self._noticed, self._own_health)
@@ -213,6 +220,9 @@ class Controller:
             home=settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
         )
+
+    def _new_registry(self) -> Registry:
+        return Registry(self._due, self._gone)
 
     async def _start(self, client: Client) -> None:
         await self._cluster.start()

@@ -111,7 +111,7 @@ def count(done: Pass) -> Counts:
     return Counts(len(wanted), synced, healthy, drifted, current, fought, worst, states, unhealthy)
 
 
-def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
+def waits_for(done: Pass, counts: Counts) -> str:
     """What the Application waits for, in words; empty when for nothing."""
     if done.app.metadata.deletion_timestamp:
         return done.waits or f"{len(done.members)} objects are left"
@@ -140,7 +140,7 @@ def waits_for(done: Pass, counts: Counts, *, settled: bool) -> str:
         prunes = f"; then {done.waiting_prunes} objects are pruned" if done.waiting_prunes else ""
         unhealthy = counts.total - counts.healthy
         return f"{unhealthy} of {counts.total} objects are not healthy: {counts.worst.message}{prunes}"
-    return "" if settled or not done.waiting_prunes else f"{done.waiting_prunes} objects wait to be pruned"
+    return f"{done.waiting_prunes} objects wait to be pruned" if done.waiting_prunes else ""
 
 
 def is_applied(done: Pass, findings: Findings, counts: Counts) -> bool:
@@ -179,6 +179,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
     return Status(
         observed_generation=generation,
+        handled_reconcile_at=memory.reconcile_at or None,
         conditions=tuple(conditions),
         revision=_revision(done, before.revision, memory, applied=applied, now=now),
         hold=hold_in(done, before, now),

@@ -68,10 +68,10 @@ class Targets:
         """
         began = time.monotonic()
         try:
+            asked = self._wants_refresh(app, memory)
             view = await self._view(app, account)
             if view.problem:
                 done.problems.append(view.problem)
-            asked = self._wants_refresh(app, memory)
             if asked or view.needs_refresh:
                 await view.refresh()
             if asked:  # also where the poll has found a new commit

@@ -10,7 +10,7 @@ from gitops.core.plan import Plan, Verb
 from gitops.core.problem import Blame, Problem, Reason
 
 _HEALING = frozenset({Verb.HEAL, Verb.REPAIR})
-_SHORTEST = 7  # what Git shows as short: an empty or tiny prefix would approve everything
+SHORTEST = 7  # what Git shows as short: an empty or tiny prefix would approve everything
 _WORDS = {
     Verb.CREATE: "to create",
     Verb.UPDATE: "to update",
@@ -69,4 +69,4 @@ def approves(annotation: str, proposal: Proposal, sha: str) -> bool:
 
 def names(given: str, *digests: str) -> bool:
     """Whether a value names one of these, by its start."""
-    return len(given) >= _SHORTEST and any(one.startswith(given) for one in digests)
+    return len(given) >= SHORTEST and any(one.startswith(given) for one in digests)

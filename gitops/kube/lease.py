@@ -40,12 +40,19 @@ class _Held:
 class Lease:
     """Acquires a Lease and keeps it. `lost` is called, from another thread, when it can't be kept."""
 
-    def __init__(self, access: Access, namespace: str, name: str, lost: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        access: Access,
+        namespace: str,
+        name: str,
+        lost: Callable[[], object],
+        identity: str | None = None,
+    ) -> None:
         self._access = access
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._namespace, self._name = namespace, name
         self._lost = lost
-        self._identity = own_identity()
+        self._identity = identity or own_identity()
         self._held = False
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None  # the thread's own
@@ -110,7 +117,7 @@ class Lease:
         return await self._write(client, known, holder=self._identity)
 
     def _may_take(self, known: _Held) -> bool:
-        if known.holder in ("", self._identity) or _is_dead(known.holder):
+        if known.holder in ("", self._identity) or is_dead(known.holder):
             return True
         now = asyncio.get_running_loop().time()
         mark = f"{known.holder} {known.renewed}"
@@ -160,7 +167,8 @@ class Lease:
         return reply.ok
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
     """Whether the holder was a process of this very host that is no more."""
-    host, _, pid = holder.rpartition("_")
+    name, _, pid = holder.rpartition("_")
+    host = name.rpartition("@")[2]  # a command's holder says whose it is before that
     return host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists()

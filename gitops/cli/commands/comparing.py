@@ -1,5 +1,6 @@
 """What Git wants, by itself and against the cluster: render, diff, lint."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -127,6 +128,58 @@ def diff(
             )
 
     end(work())
+
+
+@app.command()
+def plan(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[APP|FILE|PATH]",
+            help="Application, a file with one, or a folder.",
+            autocompletion=complete_application,
+        ),
+    ] = ".",
+    app_name: Annotated[
+        str | None, typer.Option("--app", help="The Application that the folder is to be planned for.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the plan for `gitops sync --plan FILE`.")
+    ] = None,
+    output: Format = Output.TEXT,
+    no_color: NoColor = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+) -> None:
+    """Show what a sync would do, in its order: hooks, waves, deletions, and what is refused and why.
+
+    \b
+    Example: gitops plan shop -n gitops-system
+    Example: gitops plan shop/shop --save plan.json
+
+    \b
+    Exit code 3: The folder can't be rendered; the place of the error is named.
+    Exit code 4: The cluster refused, or can't be reached.
+    Exit code 5: A guard refuses a part of it.
+
+    See also: gitops diff, gitops sync
+    """
+    from gitops.cli.plan import run as work
+    from gitops.cli.terminal import wants_color
+    from gitops.kube.client import Access
+
+    end(
+        work(
+            target,
+            access=Access(kubeconfig, context),
+            namespace=namespace,
+            app_name=app_name,
+            save_to=save,
+            output=output,
+            color=wants_color(no_color),
+        )
+    )
 
 
 @app.command()
