@@ -1,5 +1,6 @@
 """Applications as commands know them: listed, found by name, changed."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,17 +19,26 @@ from gitops.kube.reach import raise_unanswered
 MANAGER = "gitops-cli"
 
 
-async def list_applications(client: Client) -> list[Application]:
-    """All Applications that the user may see; none when the CRD isn't installed.
+async def list_applications(client: Client, home: str) -> list[Application]:
+    """All Applications that the user may see: of the cluster, or else of the namespace `home`.
 
-    Raises GitopsError when the cluster can't be reached.
+    None when the CRD isn't installed. Raises GitopsError when nobody answers, or when even those of
+    `home` can't be listed: could not read is not absent.
     """
     reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
-    if reply.status in (403, 404):
+    if reply.status == 403:
+        reply = await client.request("GET", APPLICATIONS.collection(home), label="applications")
+        if reply.ok:
+            print(
+                f"note: you may list the Applications of {home} only; what belongs to one of another "
+                "namespace is not known as such",
+                file=sys.stderr,
+            )
+    if reply.status == 404:
         return []
     raise_unanswered(client, reply)
     if not reply.ok:
-        raise GitopsError(judge(reply.status, reply.failure, _key("", "*")).problem)
+        raise GitopsError(judge(reply.status, reply.failure, _key(home, "*")).problem)
     return [
         Application.parse({**item, "apiVersion": API_VERSION, "kind": KIND}) for item in reply.json["items"]
     ]

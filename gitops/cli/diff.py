@@ -90,7 +90,7 @@ async def _against_cluster(
     client = await Client.connect(access)
     try:
         home = namespace or context_namespace(access)
-        applications = await list_applications(client)
+        applications = await list_applications(client, home)
         # What takes long to import is imported while others work: Git, and then the renderer.
         planner = asyncio.to_thread(import_module, "gitops.cli.preview")
         (app, place, new), _ = await asyncio.gather(

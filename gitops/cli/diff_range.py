@@ -61,7 +61,7 @@ async def on_server(
     client = await Client.connect(access)
     try:
         home = namespace or context_namespace(access)
-        applications = await list_applications(client)
+        applications = await list_applications(client, home)
         if app_name is None and not os.path.lexists(target):
             app = named(target, home, applications)
             sides = await _of_application(client, app, wanted)

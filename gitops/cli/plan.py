@@ -93,7 +93,7 @@ async def work_out(
 ) -> Preview:
     """The plan for an Application, for a file with one, or for a folder. Raises GitopsError."""
     home = namespace or context_namespace(access)
-    applications = await list_applications(client)
+    applications = await list_applications(client, home)
     path = Path(target)
     if app_name is None and is_application_file(path):
         app = with_what_is_there(read_application(path, home), applications)

@@ -176,12 +176,12 @@ async def _application(call: _Call, members: Members | None) -> Application:
     """The Application, in the cluster by then; nothing is written before all that can be refused is."""
     if call.file:
         app = application_file.read_application(call.file, call.home)
-        app = application_file.with_what_is_there(app, await list_applications(call.client))
+        app = application_file.with_what_is_there(app, await list_applications(call.client, call.home))
     else:
         app = await find(call.client, call.access, call.target, call.namespace)
     _refuse(call, app, alone=members is None)
     if call.saved:
-        applications = await list_applications(call.client)
+        applications = await list_applications(call.client, call.home)
         _compare(call.saved, plan.saved_of(await plan.of_application(call.client, app, applications)))
     if members:
         await members.look(app)
@@ -219,7 +219,7 @@ async def _asked(call: _Call, app: Application, *, alone: bool) -> tuple[Applica
     if call.saved and call.saved.digest:
         approved = call.saved.digest
         if not call.saved.uid:  # the digests are salted with what the Application has got only now
-            now = await plan.of_application(call.client, app, await list_applications(call.client))
+            now = await plan.of_application(call.client, app, await list_applications(call.client, call.home))
             approved = now.proposal.digest if now.proposal else ""
     annotations = {
         **({} if alone else {RECONCILE_AT_ANNOTATION: token}),

@@ -48,8 +48,7 @@ async def run(name: str, *, access: Access, namespace: str | None, output: Outpu
             answer = await _of_application(client, catalog, access, key)
         else:
             world = await gather(client, catalog, [key], logs=True)
-            obj = world.objects.get(key)
-            answer = _answer(key, assess(obj) if obj else HEALTHY, diagnose([key], world), world)
+            answer = _answer(key, _health(key, world), diagnose([key], world), world)
     finally:
         await client.close()
     if output is Output.TEXT:
@@ -59,6 +58,15 @@ async def run(name: str, *, access: Access, namespace: str | None, output: Outpu
 
         print_data(as_data(answer), output)
     return Exit.DONE
+
+
+def _health(key: ObjectKey, world: World) -> Health:
+    """What could not be read is not known to be well."""
+    obj = world.objects.get(key)
+    if obj is not None:
+        return assess(obj)
+    why = world.unreadable.get(key.group_kind, "it is gone")
+    return Health(HealthState.UNKNOWN, f"it could not be read: {why}")
 
 
 async def _of_application(client: Client, catalog: Catalog, access: Access, key: ObjectKey) -> Answer:

@@ -10,7 +10,7 @@ from gitops.core.health import HealthState, assess, needs_body
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.resources import Catalog, Resource
 from gitops.core.why.containers import crashing
-from gitops.core.why.following import family
+from gitops.core.why.following import family, made_by
 from gitops.core.why.lookups import POD, SECRET, messages
 from gitops.core.why.model import Object, World
 from gitops.core.why.needs import EVENT, needs
@@ -45,7 +45,9 @@ async def gather(
     await asyncio.gather(*(reader.read(key.group_kind, key.namespace, key.name) for key in missing))
     world = reader.world()
     for _ in range(_ROUNDS):
-        places = {place for key in family(keys, world) for place in needs(key, world.objects[key])}
+        places = {
+            place for key in family(keys, world, made_by(world)) for place in needs(key, world.objects[key])
+        }
         new = sorted(place for place in places if not reader.has_asked(*place))
         if not new:
             break
@@ -55,12 +57,14 @@ async def gather(
         await reader.read_logs(
             [
                 (key, name)
-                for key in family(keys, world)
+                for key in family(keys, world, made_by(world))
                 if key.group_kind == POD
                 for name in crashing(world.objects[key])
             ][:_LOGS]
         )
-        if any("webhook" in said for key in family(keys, world) for said in messages(world, key)):
+        if any(
+            "webhook" in said for key in family(keys, world, made_by(world)) for said in messages(world, key)
+        ):
             await asyncio.gather(*(reader.read(kind, "") for kind in WEBHOOKS))
     return reader.world()
 
@@ -117,7 +121,7 @@ async def _list(client: Client, resource: Resource, namespace: str, chosen: Mapp
             "GET", resource.collection(namespace), params=params, accept=accept, label=resource.plural
         )
         if not reply.ok:
-            return _Found(failure=str(reply.failure.get("message")))
+            return _Found(tuple(items), failure=str(reply.failure.get("message")))
         page = reply.json
         items += page["items"]
         more = page["metadata"].get("continue")
@@ -155,7 +159,6 @@ class _Reader:
         found = await _list(self._client, resource, namespace, chosen)
         if found.failure:
             self._unreadable[kind] = found.failure
-            return
         for item in found.items:
             self._keep(kind, typed(item, kind))
         if found.complete and not name:

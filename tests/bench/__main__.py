@@ -21,6 +21,7 @@ from tests.bench.monorepo import monorepo
 from tests.bench.result import Found, Measure, Say
 from tests.bench.standing import standing
 from tests.bench.status import status
+from tests.bench.why import why
 
 _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "first-sync": first_sync,
@@ -31,6 +32,7 @@ _BENCHES: Mapping[str, Callable[[Bed, Say], Found]] = {
     "health": health,
     "lint": lint,
     "status": status,
+    "why": why,
     "memory": memory,
 }
 

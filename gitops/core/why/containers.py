@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gitops.core.health.reading import items, number, part, text
 from gitops.core.model import ObjectKey
 from gitops.core.why.images import REASONS, image_cause
-from gitops.core.why.lookups import describe, get, messages, namespace_flag
+from gitops.core.why.lookups import describe, get, namespace_flag
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 
 # Source: exit statuses of POSIX shells, 128 + number of the signal.
@@ -29,6 +30,16 @@ _MISSING_KEY = re.compile(
 _NO_COMMAND = re.compile(r'exec: "?(?P<command>[^":]+)"?: .*(?:not found|no such file|permission denied)')
 _NOT_CREATED = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
+)
+# Source: the kubelet's probers for HTTP, TCP and gRPC, and the timeout of a command.
+_CONNECTIONS = (
+    re.compile(r"(?P<why>HTTP probe failed with statuscode: \d+)"),
+    re.compile(r"(?P<why>dial tcp [\w.:\[\]-]+: [\w /]+)"),
+    re.compile(
+        r"^Get .*(?P<why>context deadline exceeded|Client\.Timeout exceeded|EOF|connection reset by peer)"
+    ),
+    re.compile(r"^(?P<why>command .* timed out|timeout: .* within \S+)$"),
+    re.compile(r"(?P<why>service unhealthy \(responded with \"\w+\"\))"),
 )
 _NAMES = {"secret": "Secret", "configmap": "ConfigMap"}
 
@@ -62,6 +73,8 @@ def _cause(
     if missing := missing_cause(key, said, f"container {name}"):
         return missing
     died = _death(status)
+    if "running" in part(status, "state") and _failed_probe(key, world, name, ("Readiness", "Startup")):
+        return _unready(key, world, name, status)  # whatever ended it before, it runs now
     if died and (status.get("ready") is not True):
         return _dead(key, pod, world, status, died, is_init=is_init)
     if reason in _NOT_CREATED:
@@ -73,7 +86,7 @@ def _cause(
             (Evidence(f"container {name}: {reason}", describe(key)),),
             ("correct what it says in the container's spec",),
         )
-    if not is_init and part(status, "state", "running") and status.get("ready") is False:
+    if not is_init and "running" in part(status, "state") and status.get("ready") is False:
         return _unready(key, world, name, status)
     return None
 
@@ -140,14 +153,14 @@ def _dead(
             (*seen, Evidence(f"memory limit: {limit or 'none'}", get(key))),
             (advice, f"kubectl top pod/{key.name} --containers{namespace_flag(key.namespace)}"),
         )
-    if probe := _failed_probe(key, world, ("Liveness", "Startup")):
-        kind, said = probe
+    if probe := _failed_probe(key, world, name, ("Liveness", "Startup")):
+        kind = probe.kind.lower()
         return Cause(
-            f"{kind.lower()}-probe",
+            f"{kind}-probe",
             key,
-            f"is restarted again and again: {what} fails its {kind.lower()} probe ({said})",
+            f"is restarted again and again: {what} fails its {kind} probe ({probe.told})",
             Depth.ROOT,
-            (*seen, Evidence(f"Event: {kind} probe failed: {said}", describe(key))),
+            (*seen, Evidence(f"{probe.kind} probe failed: {probe.said}", describe(key), log=probe.is_log)),
             (
                 "give it more time (startupProbe, failureThreshold), or correct the probe's path and port",
                 "a liveness probe must not depend on other services: use the readiness probe for that",
@@ -215,18 +228,40 @@ def _last_words(
     return tuple(found)
 
 
-def _failed_probe(key: ObjectKey, world: World, kinds: tuple[str, ...]) -> tuple[str, str] | None:
-    """The newest failed probe of the Pod, of one of these kinds, and what the kubelet says of it."""
-    for said in messages(world, key):
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """A failed probe: which, what can be told in a sentence, and what the kubelet reported."""
+
+    kind: str
+    told: str
+    said: str
+    is_log: bool
+
+
+def _failed_probe(key: ObjectKey, world: World, container: str, kinds: tuple[str, ...]) -> _Probe | None:
+    """The newest failed probe of a container, of one of these kinds."""
+    for event in world.events.get(key, ()):
+        place = text(part(event, "involvedObject").get("fieldPath"))
+        if place and f"{{{container}}}" not in place:
+            continue
+        message = text(event.get("message")) or text(event.get("note"))
         for kind in kinds:
             head = f"{kind} probe failed"
-            if said.startswith(head):
-                return kind, said.removeprefix(head).lstrip(": ").strip() or "no reason is given"
+            if message.startswith(head):
+                return _probe(kind, message.removeprefix(head).lstrip(": ").strip())
     return None
 
 
+def _probe(kind: str, said: str) -> _Probe:
+    """What a command printed is the program's own text; what the kubelet says of a connection is not."""
+    for pattern in _CONNECTIONS:
+        if match := pattern.search(said):
+            return _Probe(kind, match["why"], said, is_log=False)
+    return _Probe(kind, "what it printed is below" if said else "no reason is given", said, is_log=True)
+
+
 def _unready(key: ObjectKey, world: World, name: str, status: Mapping[str, Any]) -> Cause | None:
-    probe = _failed_probe(key, world, ("Readiness", "Startup"))
+    probe = _failed_probe(key, world, name, ("Readiness", "Startup"))
     if probe is None:
         started = part(status, "state", "running").get("startedAt")
         return Cause(
@@ -240,14 +275,14 @@ def _unready(key: ObjectKey, world: World, name: str, status: Mapping[str, Any])
                 f"kubectl logs {key.name} -c {name}{namespace_flag(key.namespace)}",
             ),
         )
-    kind, said = probe
+    kind = probe.kind.lower()
     return Cause(
-        f"{kind.lower()}-probe",
+        f"{kind}-probe",
         key,
-        f"is not ready: container {name} runs, but its {kind.lower()} probe fails ({said})",
+        f"is not ready: container {name} runs, but its {kind} probe fails ({probe.told})",
         Depth.ROOT,
         (
-            Evidence(f"Event: {kind} probe failed: {said}", describe(key)),
+            Evidence(f"{probe.kind} probe failed: {probe.said}", describe(key), log=probe.is_log),
             Evidence("its log", f"kubectl logs {key.name} -c {name}{namespace_flag(key.namespace)}"),
         ),
         ("correct path and port of the probe, or what the program waits for",),

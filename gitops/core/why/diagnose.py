@@ -18,7 +18,7 @@ from gitops.core.why.cluster import (
     namespace_causes,
 )
 from gitops.core.why.creation import creation_causes
-from gitops.core.why.following import family
+from gitops.core.why.following import family, made_by
 from gitops.core.why.lookups import POD, SERVICE, describe
 from gitops.core.why.model import Cause, Depth, Evidence, Object, Rule, World
 from gitops.core.why.refusals import quota_causes
@@ -68,10 +68,11 @@ def diagnose(subjects: Iterable[ObjectKey], world: World) -> tuple[Cause, ...]:
     rule finds anything is explained by its own words and its newest Events.
     """
     found: dict[Cause, None] = {}
+    made = made_by(world)
     for subject in dict.fromkeys(subjects):
         causes = [
             cause
-            for key in family((subject,), world)
+            for key in family((subject,), world, made)
             for rule in (*RULES.get(key.group_kind, ()), *ANY)
             for cause in rule(key, world.objects[key], world)
         ]

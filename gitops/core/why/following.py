@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from gitops.core.health import HealthState, assess
 from gitops.core.health.reading import at, items, part, text
 from gitops.core.model import ObjectKey
 from gitops.core.why.autoscaling import AUTOSCALER, target_of
@@ -13,9 +14,13 @@ from gitops.core.why.volumes import claims_of
 from gitops.core.why.workloads import REPLICA_SET
 
 
-def family(subjects: Iterable[ObjectKey], world: World) -> tuple[ObjectKey, ...]:
-    """The subjects that were read, and all that they lead to, each once, what is nearer first."""
-    children = _children(world)
+def family(
+    subjects: Iterable[ObjectKey], world: World, made: Mapping[str, list[ObjectKey]]
+) -> tuple[ObjectKey, ...]:
+    """The subjects that were read, and all that they lead to, each once, what is nearer first.
+
+    `made` is `made_by(world)`.
+    """
     found: dict[ObjectKey, None] = {}
     ahead = [key for key in subjects if key in world.objects]
     while ahead:
@@ -23,13 +28,13 @@ def family(subjects: Iterable[ObjectKey], world: World) -> tuple[ObjectKey, ...]
         ahead = [
             there
             for key in ahead
-            for there in dict.fromkeys(_next(key, world.objects[key], world, children))
+            for there in dict.fromkeys(_next(key, world.objects[key], world, made))
             if there in world.objects and there not in found
         ]
     return tuple(found)
 
 
-def _children(world: World) -> Mapping[str, list[ObjectKey]]:
+def made_by(world: World) -> Mapping[str, list[ObjectKey]]:
     """What was made, by the uid of its maker; ReplicaSets that are rolled out of use left out."""
     found: dict[str, list[ObjectKey]] = {}
     for key, obj in world.objects.items():
@@ -43,8 +48,9 @@ def _children(world: World) -> Mapping[str, list[ObjectKey]]:
 def _next(
     key: ObjectKey, obj: Object, world: World, children: Mapping[str, list[ObjectKey]]
 ) -> Iterator[ObjectKey]:
-    yield from children.get(text(at(obj, ("metadata", "uid"))), ())
     kind = key.group_kind
+    if kind == POD or assess(obj).state is not HealthState.HEALTHY:
+        yield from _worth_asking(children.get(text(at(obj, ("metadata", "uid"))), []), world)
     if kind == POD and is_in_trouble(obj):
         yield from claims_of(key, obj)
     elif kind == SERVICE:
@@ -54,6 +60,14 @@ def _next(
             yield ObjectKey(*SERVICE, key.namespace, name)
     elif kind == AUTOSCALER:
         yield target_of(key, obj)
+
+
+def _worth_asking(made: list[ObjectKey], world: World) -> list[ObjectKey]:
+    """Without Pods that failed and were replaced, where those that came after are in trouble too."""
+    failed = {key for key in made if at(world.objects[key], ("status", "phase")) == "Failed"}
+    others = [key for key in made if key not in failed]
+    replaced = any(key.group_kind == POD and is_in_trouble(world.objects[key]) for key in others)
+    return others if replaced else made
 
 
 def _unready_pods(key: ObjectKey, obj: Object, world: World) -> list[ObjectKey]:

@@ -11,6 +11,7 @@ from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 # As in: 0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint. preemption: …
 _AVAILABLE = re.compile(r"0/(?P<all>\d+) nodes are available: (?P<why>.*)", re.DOTALL)
 _PART = re.compile(r"(?P<count>\d+) (?P<what>(?:[^,{]|\{[^}]*\})+)")
+_NO_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]+)" not found')
 _TAINT = re.compile(r"\{(?P<taint>[^}]*)\}")
 
 _ADVICE = {
@@ -19,6 +20,7 @@ _ADVICE = {
     "unschedulable-affinity": "correct nodeSelector or affinity, or label the nodes",
     "unschedulable-anti-affinity": "soften the anti-affinity or the spread, or add nodes",
     "unschedulable-volume": "volume and nodes are in different zones: see the PersistentVolume's affinity",
+    "missing-claim": "put the claim into Git, or correct its name",
     "unbound-claim": "see why the claim is not bound",
     "unschedulable-ports": "another Pod has this host port on each node; do without hostPort",
     "unschedulable": "see what the scheduler says",
@@ -56,11 +58,10 @@ def scheduling_causes(key: ObjectKey, pod: Object, _world: World) -> Iterator[Ca
 def _reason(said: str) -> tuple[str, str]:
     """The scenario, and the scheduler's words made short."""
     lower = said.lower()
-    if "persistentvolumeclaim" in lower and ("unbound" in lower or "not found" in lower):
-        return (
-            "unbound-claim",
-            "a claim that it uses is not bound yet" if "unbound" in lower else said.rstrip("."),
-        )
+    if missing := _NO_CLAIM.search(said):
+        return "missing-claim", f"the PersistentVolumeClaim {missing['name']} that it uses is not there"
+    if "unbound immediate persistentvolumeclaims" in lower:
+        return "unbound-claim", "a claim that it uses is not bound yet"
     match = _AVAILABLE.search(said)
     if not match:
         return "unschedulable", said or "the scheduler gives no reason"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, conditions, is_false, is_true, items, number, text, words
+from gitops.core.health.reading import at, conditions, is_false, is_true, items, number, part, text, words
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.why.creation import creation_causes
 from gitops.core.why.lookups import POD, describe, is_ready, namespace_flag, of_kind, typed_name
@@ -11,10 +11,21 @@ from gitops.core.why.model import Cause, Depth, Evidence, Object, Rule, World
 DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET = (
     GroupKind("apps", kind) for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 )
+_COUNTS = (
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "unavailableReplicas",
+    "desiredNumberScheduled",
+    "updatedNumberScheduled",
+    "numberReady",
+)
 
 
-def _effect(key: ObjectKey, identity: str, sentence: str, *advice: str) -> Cause:
-    return Cause(identity, key, sentence, Depth.EFFECT, (Evidence(sentence, describe(key)),), advice)
+def _effect(key: ObjectKey, identity: str, sentence: str, obj: Object) -> Cause:
+    counted = [f"{name} {value}" for name, value in part(obj, "status").items() if name in _COUNTS]
+    seen = Evidence(f"its status: {', '.join(counted) or 'no count of Pods'}", describe(key))
+    return Cause(identity, key, sentence, Depth.EFFECT, (seen,))
 
 
 def deployment_causes(key: ObjectKey, obj: Object, _world: World) -> Iterator[Cause]:
@@ -37,17 +48,20 @@ def deployment_causes(key: ObjectKey, obj: Object, _world: World) -> Iterator[Ca
             key,
             "rollout-stuck",
             f"gets no further with its rollout: {updated} of {wanted} Pods are new, {ready} are ready",
+            obj,
         )
     elif ready < wanted:
-        yield _effect(key, "replicas-unavailable", f"has {ready} of {wanted} Pods ready")
+        yield _effect(key, "replicas-unavailable", f"has {ready} of {wanted} Pods ready", obj)
 
 
 def set_causes(key: ObjectKey, obj: Object, _world: World) -> Iterator[Cause]:
-    """A ReplicaSet with too few Pods."""
+    """A ReplicaSet of its own with too few Pods; of others, their maker tells."""
+    if at(obj, ("metadata", "ownerReferences")):
+        return
     wanted = number(at(obj, ("spec", "replicas")), 1)
     ready = number(at(obj, ("status", "readyReplicas")))
     if ready < wanted:
-        yield _effect(key, "replicas-unavailable", f"has {ready} of {wanted} Pods ready")
+        yield _effect(key, "replicas-unavailable", f"has {ready} of {wanted} Pods ready", obj)
 
 
 def stateful_causes(key: ObjectKey, obj: Object, world: World) -> Iterator[Cause]:
@@ -67,7 +81,7 @@ def stateful_causes(key: ObjectKey, obj: Object, world: World) -> Iterator[Cause
         identity = (
             "statefulset-ordinal" if stuck and world.is_known(POD, key.namespace) else "replicas-unavailable"
         )
-        yield _effect(key, identity, f"has {ready} of {wanted} Pods ready{state}")
+        yield _effect(key, identity, f"has {ready} of {wanted} Pods ready{state}", obj)
     if at(obj, ("spec", "updateStrategy", "type")) == "OnDelete" and _is_behind(obj):
         yield _on_delete(key)
 
@@ -77,7 +91,7 @@ def daemon_causes(key: ObjectKey, obj: Object, _world: World) -> Iterator[Cause]
     wanted = number(at(obj, ("status", "desiredNumberScheduled")))
     ready = number(at(obj, ("status", "numberReady")))
     if ready < wanted:
-        yield _effect(key, "replicas-unavailable", f"is ready on {ready} of {wanted} nodes")
+        yield _effect(key, "replicas-unavailable", f"is ready on {ready} of {wanted} nodes", obj)
     behind = number(at(obj, ("status", "updatedNumberScheduled"))) < wanted
     if behind and at(obj, ("spec", "updateStrategy", "type")) == "OnDelete":
         yield _on_delete(key)

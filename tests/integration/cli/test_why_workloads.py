@@ -382,3 +382,19 @@ def test_what_is_well_or_not_there_is_said(space: Cluster, command: Command) -> 
     missing = command("why", "configmap/none", "-n", SPACE)
     assert missing.code == 2
     assert "no ConfigMap why/none" in missing.err
+
+
+def test_what_may_be_got_but_not_listed_is_not_called_well(space: Cluster, command: Command) -> None:
+    pod(space, "seen")
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    space.create(thing("rbac.authorization.k8s.io/v1", "Role", "getter", SPACE, rules=rules))
+    subjects = [{"kind": "User", "name": "getter", "apiGroup": "rbac.authorization.k8s.io"}]
+    ref = {"kind": "Role", "name": "getter", "apiGroup": "rbac.authorization.k8s.io"}
+    binding = thing("rbac.authorization.k8s.io/v1", "RoleBinding", "getter", SPACE)
+    space.create({**binding, "roleRef": ref, "subjects": subjects})
+    getter = space.control_plane.kubeconfig_for("getter")
+    done = command("why", "pod/seen", "-n", SPACE, kubeconfig=getter)
+    assert done.code == 0, done.err
+    assert done.out.startswith("? Pod why/seen is Unknown")
+    assert "could not be read" in done.out
+    assert "not looked at: Pod" in done.out

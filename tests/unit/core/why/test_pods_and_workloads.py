@@ -185,3 +185,63 @@ def test_what_no_rule_knows_is_told_in_its_own_words_with_its_events() -> None:
     [cause] = diagnose([key], told)
     assert "it broke" in cause.sentence
     assert cause.evidence[0].text == "Event: Bad: no oil"
+
+
+def probe(message: str, container: str = "web") -> Obj:
+    return {"message": message, "involvedObject": {"fieldPath": f"spec.containers{{{container}}}"}}
+
+
+def of_events(pod: Obj, *events: Obj) -> Cause:
+    key = key_of(pod)
+    return diagnose([key], World({key: pod}, {key: events}))[0]
+
+
+def test_what_a_probe_printed_is_log_and_in_no_sentence() -> None:
+    running = a_pod(containerStatuses=[container(state={"running": {}})])
+    cause = of_events(running, probe("Readiness probe failed: wrong password hunter2"))
+    assert cause.id == "readiness-probe"
+    assert "hunter2" not in cause.sentence
+    assert [one.log for one in cause.evidence if "hunter2" in one.text] == [True]
+    told = of_events(running, probe("Readiness probe failed: HTTP probe failed with statuscode: 503"))
+    assert "statuscode: 503" in told.sentence
+
+
+def test_a_probe_of_another_container_is_not_to_blame() -> None:
+    crashed = container(
+        restartCount=2,
+        state={"waiting": {"reason": "CrashLoopBackOff"}},
+        lastState={"terminated": {"exitCode": 3}},
+    )
+    pod = a_pod(containerStatuses=[crashed])
+    assert of_events(pod, probe("Liveness probe failed: x", "sidecar")).id == "crash"
+    assert of_events(pod, probe("Liveness probe failed: x")).id == "liveness-probe"
+
+
+def test_an_old_restart_does_not_hide_a_readiness_probe_that_fails_now() -> None:
+    running = container(restartCount=1, state={"running": {}}, lastState={"terminated": {"exitCode": 255}})
+    pod = a_pod(containerStatuses=[running])
+    assert of_events(pod, probe("Readiness probe failed: x")).id == "readiness-probe"
+
+
+def test_what_failed_and_was_replaced_is_no_cause_for_what_is_well() -> None:
+    counts = {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1}
+    status = {"observedGeneration": 1, **counts}
+    metadata = {"uid": "d", "generation": 1}
+    maker = obj("apps/v1", "Deployment", "web", metadata=metadata, spec={"replicas": 1}, status=status)
+    gone = a_pod("old", phase="Failed", reason="Evicted", message="The node was low on memory.")
+    gone["metadata"]["ownerReferences"] = [{"uid": "d", "controller": True}]
+    assert of(maker, gone) == ()
+    maker["status"] = {**status, "readyReplicas": 0, "availableReplicas": 0}
+    assert ids(of(maker, gone))[0] == "evicted"
+    crashed = container(restartCount=1, state={"terminated": {"exitCode": 3}})
+    new = a_pod("new", containerStatuses=[crashed])
+    new["metadata"]["ownerReferences"] = [{"uid": "d", "controller": True}]
+    assert ids(of(maker, gone, new)) == ["crash", "replicas-unavailable"]
+
+
+def test_a_claim_that_the_scheduler_misses_is_the_root() -> None:
+    said = '0/1 nodes are available: persistentvolumeclaim "data" not found. preemption: not helpful.'
+    pod = a_pod(phase="Pending", conditions=[condition("PodScheduled", "False", "Unschedulable", said)])
+    [cause] = scheduling_causes(key_of(pod), pod, world())
+    assert (cause.id, cause.depth) == ("missing-claim", Depth.ROOT)
+    assert "preemption" not in cause.sentence
