@@ -1,16 +1,16 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
 from gitops.cli.due_hooks import DueHook, due_hooks
 from gitops.cli.sources import Place
+from gitops.cli.taking import without_shared, without_taken
 from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import (
@@ -27,12 +27,9 @@ from gitops.controller.policy import policy_of
 from gitops.controller.rendering import Target, key_of_render, options_of
 from gitops.core.adoption import Parents
 from gitops.core.approval import Proposal, proposal_of
-from gitops.core.coowned import retained, shares
 from gitops.core.desired import Desired, place
-from gitops.core.fields import covers, paths
 from gitops.core.fingerprint import mark, unmoved
 from gitops.core.identity import Owner, applyset_id
-from gitops.core.ignore import fill
 from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
@@ -303,7 +300,7 @@ async def _try_all(
         if missing and step.key.namespace in coming:
             return DryRun(None, None)
         if step.shared:
-            return _without_shared(result, step, owner)
+            return without_shared(result, step, owner)
         if step.verb is not Verb.ADOPT or result.after is None:
             return result
         if app.spec.sync.adopt is not Adopt.ALWAYS and result.before is not None:
@@ -313,80 +310,9 @@ async def _try_all(
             )
             if conflict:
                 return DryRun(result.before, None, conflict)
-        return _without_taken(result, step)
+        return await without_taken(client, resource, result, step)
 
     return dict(zip((step.key for step in steps), await each(steps, one), strict=True))
-
-
-def _without_shared(result: DryRun, step: Step, owner: Owner) -> DryRun:
-    """An update also removes what left Git and belongs to a manager that has let go (`core.coowned`)."""
-    before, after = result.before, result.after
-    if before is None:
-        return result
-    entries = before["metadata"].get("managedFields") or []
-    if after is None:
-        invalid = result.problem and result.problem.reason is Reason.INVALID_OBJECT
-        taken = shares(entries, None, owner.manager, step.take) if invalid else []
-        return DryRun(before, None) if taken else result
-    found = shares(entries, after["metadata"].get("managedFields") or [], owner.manager, step.take)
-    kept = [share.fields for share in found if not share.taken]
-    shown = dict(after)
-    for share in found:
-        for path in sorted(paths(share.fields), key=len) if share.taken else ():
-            if not any(covers(fields, path) for fields in kept):
-                shown = _removed(shown, path)
-    return replace(result, after=shown, problem=next(iter(retained(found, step.key)), None))
-
-
-def _without_taken(result: DryRun, step: Step) -> DryRun:
-    """An adoption also removes what the former managers owned and Git doesn't say.
-
-    A dry run can't show it, since their entries are merged into ours by a request of its own before.
-    """
-    before, after = result.before, result.after
-    if before is None or after is None:
-        return result
-    entries = after["metadata"].get("managedFields") or ()
-    kept = [one.get("fieldsV1") or {} for one in entries if one.get("manager") not in step.take]
-    shown = dict(after)
-    for entry in entries:
-        if entry.get("manager") not in step.take or entry.get("subresource"):
-            continue
-        for path in paths(entry.get("fieldsV1") or {}):
-            if not any(covers(fields, path) for fields in kept):
-                shown = _removed(shown, path)
-    for left in result.left:
-        shown = fill(shown, left, before)
-    return replace(result, after=shown)
-
-
-def _removed(node: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """A copy without what is at a FieldsV1 path."""
-    head, rest = path[0], path[1:]
-    name = head[2:]
-    if not head.startswith("f:") or name not in node:
-        return node
-    below = node[name]
-    if not rest:
-        return {key: value for key, value in node.items() if key != name}
-    if isinstance(below, dict):
-        return {**node, name: _removed(below, rest)}
-    return {**node, name: _removed_item(below, rest)} if isinstance(below, list) else node
-
-
-def _removed_item(items: list[Any], path: tuple[str, ...]) -> list[Any]:
-    """A copy of a list without an item, or without what is at a path inside an item."""
-    head, rest = path[0], path[1:]
-    wanted = json.loads(head[2:])
-
-    def is_meant(item: Any) -> bool:
-        if head.startswith("v:"):
-            return bool(item == wanted)
-        return isinstance(item, dict) and all(item.get(key) == value for key, value in wanted.items())
-
-    if rest:
-        return [_removed(item, rest) if is_meant(item) else item for item in items]
-    return [item for item in items if not is_meant(item)]
 
 
 def refusals(shown: Preview) -> list[Problem]:

@@ -43,6 +43,22 @@ def test_no_differences_is_code_0(controller: Controller, command: Command, site
     assert (thorough.code, steps(thorough)) == (0, set())
 
 
+def test_what_the_server_puts_back_by_itself_is_no_change_of_an_adoption(
+    controller: Controller, command: Command, site: Site
+) -> None:
+    """Whoever makes an object owns its defaults, too; with their owner they go, and come back."""
+    app = site.synced(config_map("a"))
+    suspended(app)
+    made = deployment("made")
+    made["metadata"]["namespace"] = site.namespace
+    made["spec"]["minReadySeconds"] = 7
+    site.cluster.create(made)
+    site.push_objects(config_map("a"), deployment("made"))
+    ran = diff(command, app, "-o", "json")
+    [step] = [one for one in ran.data["steps"] if one["action"] == "adopt"]
+    assert [one["path"] for one in step["changes"]] == ["/spec/minReadySeconds"]
+
+
 def test_differences_are_code_1_and_the_next_sync_does_just_that(
     controller: Controller, command: Command, site: Site
 ) -> None:
