@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Each has a control plane of its own (600 MB), and waits most of the time.
-WORKERS ?= 2
+WORKERS ?= 3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup tools check format lint types unit test demo bench faults generate lock clean

@@ -34,6 +34,8 @@ CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"  # in the template of Po
 
 # On Applications.
 RECONCILE_AT_ANNOTATION = f"{GROUP}/reconcile-at"
+# Ends a value of it that is to be answered in the status: an answer is a write, and most ask for none.
+ANSWER_WANTED = "?"
 APPROVE_ANNOTATION = f"{GROUP}/approve"
 HOLD_ANNOTATION = f"{GROUP}/hold"
 LINT_ANNOTATION = f"{GROUP}/lint"  # "events": new findings are told in an Event

@@ -216,8 +216,8 @@ class Status(StatusModel):
     handled_reconcile_at: Annotated[str, Field(max_length=256), _clip(256)] | None = Field(
         default=None,
         description=(
-            "Value of the annotation gitops.dev/reconcile-at that was last acted on: the repository was "
-            "asked after it, and this status is about the answer."
+            "Last value of the annotation gitops.dev/reconcile-at that ends in '?' and was acted on: the "
+            "repository was asked after it, and this status is about the answer."
         ),
     )
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(

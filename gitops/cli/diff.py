@@ -91,16 +91,15 @@ async def _against_cluster(
     try:
         home = namespace or context_namespace(access)
         applications = await list_applications(client, home)
-        # What takes long to import is imported while others work: Git, and then the renderer.
+        # What takes long to import is imported while Git works. Not so Rich: gitops.observe.logs, which
+        # anything may import meanwhile, pretends to all threads for a moment that there is none.
         planner = asyncio.to_thread(import_module, "gitops.cli.preview")
         (app, place, new), _ = await asyncio.gather(
             resolve(client, Path(target), app_name, home, applications), planner
         )
         from gitops.cli.preview import preview
 
-        printer = asyncio.create_task(asyncio.to_thread(import_module, "gitops.cli.show"))
         shown = await preview(client, await renderer(), app, place, applications, new=new, thorough=thorough)
-        await printer
         gone = await _doomed(client, shown)
     finally:
         await client.close()

@@ -60,7 +60,7 @@ def _facts(app: Application, now: datetime) -> Iterator[tuple[str, str, str]]:
 
 def _fact(title: str, text: str, style: str, screen: Screen) -> list[str]:
     lines = screen.below(plain(text), _WIDTH + 2, 20)
-    first = f"  {title:<{_WIDTH}}{screen.paint(lines[0].strip(), style)}"
+    first = f"  {title:<{_WIDTH - 1}} {screen.paint(lines[0].strip(), style)}"
     return [first, *(screen.paint(line, style) for line in lines[1:])]
 
 
@@ -70,10 +70,10 @@ def _condition(one: Condition, screen: Screen, now: datetime) -> list[str]:
     if one.type == ConditionType.RECONCILING:
         style = "yellow"
     since = age(one.last_transition_time, now)
-    lines = _fact(one.type.lower(), f"{one.status}  {one.reason}, for {since}: {one.message}", "", screen)
+    lines = _fact(one.type, f"{one.status}  {one.reason}, for {since}: {one.message}", "", screen)
     if not screen.color:
         return lines
-    head = f"  {one.type.lower():<{_WIDTH}}"
+    head = f"  {one.type:<{_WIDTH - 1}} "
     return [head + screen.paint(one.status, style) + lines[0][len(head) + len(one.status) :], *lines[1:]]
 
 

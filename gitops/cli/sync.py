@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gitops.api.application import Application
-from gitops.api.group import API_VERSION, APPROVE_ANNOTATION, LEASE_NAME, RECONCILE_AT_ANNOTATION
+from gitops.api.group import (
+    ANSWER_WANTED,
+    API_VERSION,
+    APPROVE_ANNOTATION,
+    LEASE_NAME,
+    RECONCILE_AT_ANNOTATION,
+)
 from gitops.api.spec import Deploy, Prune
 from gitops.cli import application_file, plan
 from gitops.cli.applications import change, find, list_applications
@@ -214,7 +220,7 @@ def _refuse(call: _Call, app: Application, *, alone: bool) -> None:
 
 async def _asked(call: _Call, app: Application, *, alone: bool) -> tuple[Application, str]:
     """The Application with what asks for a sync and approves it, and the value that its status will tell."""
-    token = datetime.now(UTC).isoformat()
+    token = f"{datetime.now(UTC).isoformat()}{ANSWER_WANTED}"
     approved = call.options.allow_prune
     if call.saved and call.saved.digest:
         approved = call.saved.digest

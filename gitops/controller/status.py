@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from gitops.api.group import ANSWER_WANTED
 from gitops.api.spec import Heal
 from gitops.api.status import (
     LONGEST_READ,
@@ -179,7 +180,7 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         return before.model_copy(update={"conditions": tuple(conditions), "observed_generation": generation})
     return Status(
         observed_generation=generation,
-        handled_reconcile_at=memory.reconcile_at or None,
+        handled_reconcile_at=_answered(memory.reconcile_at, before),
         conditions=tuple(conditions),
         revision=_revision(done, before.revision, memory, applied=applied, now=now),
         hold=hold_in(done, before, now),
@@ -200,6 +201,10 @@ def status_of(done: Pass, findings: Findings, counts: Counts, memory: Memory, no
         else before.hooks,
         render_reads=reads_of(done.target.render) if applied and done.target else before.render_reads,
     )
+
+
+def _answered(asked: str | None, before: Status) -> str | None:
+    return asked if asked and asked.endswith(ANSWER_WANTED) else before.handled_reconcile_at
 
 
 def _fingerprint(done: Pass, memory: Memory) -> str:

@@ -428,4 +428,4 @@ def test_the_version_and_the_help_come_at_once(command: Command) -> None:
         ran = command(*arguments)
         assert ran.code == 0
         assert time.monotonic() - began < 2  # the bench measures; this only notices a heavy import
-    assert "Example:" in command("diff", "--help").out
+    assert "Examples:" in command("diff", "--help").out

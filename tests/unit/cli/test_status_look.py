@@ -137,7 +137,7 @@ def test_one_application_says_what_is_wrong_and_what_is_next() -> None:
     )
     text = in_full(app, Screen(width=80), NOW)
     assert text[0] == "team/shop"
-    assert "  stalled    True  PathNotFound, for 60m: deploy is not there" in text
+    assert "  Stalled    True  PathNotFound, for 60m: deploy is not there" in text
     assert "  ! PathNotFound: deploy is not there" in text
     assert "    correct the path" in text
     assert "    exit code 3" in text
