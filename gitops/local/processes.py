@@ -104,7 +104,8 @@ def stop_all(processes: Iterable[Process]) -> None:
 def free_ports(count: int) -> list[int]:
     """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens now."""
     ports: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
+    # Of the system: what seeds `random` (Hypothesis does) would give all test workers the same ports.
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
