@@ -45,6 +45,7 @@ def why(bed: Bed, say: Say) -> Found:
         seconds.append(time.perf_counter() - began)
         if "exit code 3" not in done.stdout or f"{_PODS - 4} more" not in done.stdout:
             raise RuntimeError(f"not the cause: {done.stdout}")
+    bed.api.request("DELETE", f"/apis/{API_VERSION}/namespaces/{HOME}/applications/{_NAME}")
     what = f"gitops why of an Application with {_PODS} Pods, the whole command"
     return [Measure(what, median(seconds), "s", at_most(2.0, informative=True), spread(seconds))]
 
