@@ -4,7 +4,6 @@ from typing import Any
 
 from gitops.cli.diff_values import Entry, Field, Report
 from gitops.core.diff import ABSENT
-from gitops.core.model import ObjectKey
 from gitops.core.plan import Verb
 
 
@@ -18,7 +17,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "revision": report.revision,
         "comparedBy": "dry-run" if report.live else "render",
         "steps": [_step(entry) for entry in report.entries],
-        "hooks": [{"phase": str(one.phase), "object": named(one.key)} for one in report.hooks],
+        "hooks": [{"phase": str(one.phase), "object": one.key._asdict()} for one in report.hooks],
         "refused": [{"reason": str(one.reason), "message": str(one)} for one in report.problems],
         "warnings": [*report.notices, *report.warnings],
         "summary": report.summary,
@@ -28,16 +27,16 @@ def as_data(report: Report) -> dict[str, Any]:
 def _step(entry: Entry) -> dict[str, Any]:
     one: dict[str, Any] = {
         "action": str(entry.verb),
-        "object": named(entry.key),
+        "object": entry.key._asdict(),
         "reason": entry.why,
         "changes": [_change(field) for field in entry.fields],
     }
     if entry.impacts:
         one["impact"] = [{"kind": str(one.effect), "message": one.message} for one in entry.impacts]
     if entry.renamed:
-        one["renamedTo" if entry.verb is Verb.DELETE else "renamedFrom"] = named(entry.renamed)
+        one["renamedTo" if entry.verb is Verb.DELETE else "renamedFrom"] = entry.renamed._asdict()
     if entry.restart is not None:
-        one["restart"] = {"because": [named(key) for key in entry.restart]}
+        one["restart"] = {"because": [key._asdict() for key in entry.restart]}
     if entry.verb is Verb.HEAL and entry.drift:
         one["drift"] = {"by": entry.drift.author, "at": entry.drift.at}
     if entry.manifest is not None:
@@ -55,8 +54,3 @@ def _change(field: Field) -> dict[str, Any]:
         **({"by": field.by} if field.by else {}),
         **({"at": field.at} if field.at else {}),
     }
-
-
-def named(key: ObjectKey) -> dict[str, str]:
-    """An object's key as data."""
-    return {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}

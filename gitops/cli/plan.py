@@ -194,7 +194,7 @@ def as_data(shown: Preview) -> dict[str, Any]:
                 "phase": group.phase,
                 **({"wave": group.wave} if group.wave is not None else {}),
                 "steps": [
-                    {"action": one.action, "object": _named(one.key), "reason": one.why}
+                    {"action": one.action, "object": one.key._asdict(), "reason": one.why}
                     for one in group.entries
                 ],
             }
@@ -204,10 +204,6 @@ def as_data(shown: Preview) -> dict[str, Any]:
         "warnings": [*map(str, shown.notices), *shown.warnings],
         "summary": summary(shown),
     }
-
-
-def _named(key: ObjectKey) -> dict[str, str]:
-    return {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}
 
 
 def print_text(shown: Preview, console: Console) -> None:

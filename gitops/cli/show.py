@@ -5,12 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
-
 from gitops.api.group import APPLIED_ANNOTATION, APPLYSET_PART_OF_LABEL
 from gitops.api.spec import Deploy
-from gitops.cli.diff_data import as_data as data_of
-from gitops.cli.diff_text import print_report
 from gitops.cli.diff_values import Entry, Field, Report, in_numbers
 from gitops.cli.hiding import object_without_hidden, without_hidden
 from gitops.cli.preview import Preview, refusals
@@ -165,11 +161,6 @@ def _fields(shown: Preview, step: Step, result: DryRun) -> Iterator[Field]:
         yield Field(change, drift, by, at)
 
 
-def print_text(shown: Preview, console: Console) -> None:
-    """The diff for people."""
-    print_report(report_of(shown), console)
-
-
 def summary(shown: Preview) -> str:
     """One line: what would happen, in numbers."""
     parts = in_numbers([step.verb for step in (*shown.plan.steps, *shown.plan.prunes)])
@@ -178,8 +169,3 @@ def summary(shown: Preview) -> str:
     if refused := len(refusals(shown)):
         parts.append(f"{refused} refused")
     return ", ".join(parts) or "no differences"
-
-
-def as_data(shown: Preview) -> dict[str, Any]:
-    """The diff for programs; the fields are stable."""
-    return data_of(report_of(shown))

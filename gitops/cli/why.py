@@ -25,6 +25,7 @@ from gitops.observe.redaction import Redactor
 
 _SHOWN = 5  # causes; the others are counted
 _NAMED = 3  # siblings
+_REDACTOR = Redactor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +141,18 @@ def _named(key: ObjectKey) -> str:
 
 def _clean(said: str) -> str:
     """Containers write what they like: no credentials by their looks, no orders to the terminal."""
-    return plain(Redactor().text(said))
+    return plain(_REDACTOR.text(said))
 
 
 def as_data(answer: Answer) -> dict[str, Any]:
     """The answer for programs; the fields are stable."""
     return {
-        "object": _data(answer.key),
+        "object": answer.key._asdict(),
         "health": str(answer.health.state),
         "causes": [
             {
                 "id": cause.id,
-                "object": _data(cause.key),
+                "object": cause.key._asdict(),
                 "sentence": _clean(cause.sentence),
                 "depth": cause.depth.name.lower(),
                 "evidence": [
@@ -159,14 +160,10 @@ def as_data(answer: Answer) -> dict[str, Any]:
                     for one in cause.evidence
                 ],
                 "advice": [_clean(one) for one in cause.advice],
-                "others": [_data(one) for one in cause.others],
+                "others": [one._asdict() for one in cause.others],
             }
             for cause in answer.causes
         ],
         "lookedAt": list(answer.looked_at),
         "unreadable": {str(kind): plain(why) for kind, why in answer.unreadable.items()},
     }
-
-
-def _data(key: ObjectKey) -> dict[str, str]:
-    return {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}

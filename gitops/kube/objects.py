@@ -8,7 +8,7 @@ import orjson
 from gitops.core.health import assess, counted, needs_body
 from gitops.core.inventory import Absent, Live, Look, Observed, Unreadable, observe
 from gitops.core.model import GroupKind, ObjectKey
-from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Resource
 from gitops.core.verdict import judge
 from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST, Client, Reply
@@ -177,16 +177,3 @@ async def _delete(
         "preconditions": preconditions,
     }
     return await client.request("DELETE", resource.path(key), orjson.dumps(options), label=resource.plural)
-
-
-def unknown_kind(key: ObjectKey, api_version: str, served: list[str], origin: str) -> Problem:
-    """The problem of a desired object whose type isn't served."""
-    versions = f"; it is served as {', '.join(served)}" if served else ""
-    return Problem(
-        Reason.UNKNOWN_KIND,
-        f"the cluster doesn't know {key.kind} of {api_version}{versions}",
-        Blame.CLUSTER,
-        origin,
-        "use a served version" if served else "install its CustomResourceDefinition, or correct the manifest",
-        key,
-    )

@@ -52,11 +52,6 @@ def service_causes(key: ObjectKey, obj: Object, world: World) -> Iterator[Cause]
         yield _unready(key, selector, pods)
 
 
-def has_endpoints(key: ObjectKey, obj: Object, world: World) -> bool:
-    """Whether nothing speaks against a Service being reachable by its name."""
-    return not any(True for _ in service_causes(key, obj, world))
-
-
 def _pending(key: ObjectKey, world: World) -> Cause:
     said = next((one for one in messages(world, key) if "load balancer" in one.lower()), "")
     evidence = [Evidence("status.loadBalancer has no address", f"{describe(key)}")]
