@@ -45,6 +45,17 @@ def begun(command: Command, app: App) -> Iterator["subprocess.Popen[str]"]:
         process.communicate()
 
 
+def read_until(process: "subprocess.Popen[str]", text: str) -> None:
+    """Read what the process tells till a line has this text; it must not end before."""
+    assert process.stderr
+    told = []
+    for line in process.stderr:
+        told.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"it ended with {process.wait()} without {text!r}:\n{''.join(told)}")
+
+
 def actions(ran: Ran) -> list[tuple[str, str]]:
     """(what was done, to which name), of a sync's JSON."""
     return [(one["action"], one["object"].rpartition("/")[2]) for one in ran.data["steps"]]
@@ -177,10 +188,7 @@ def test_after_an_interrupt_and_after_a_kill_the_next_run_goes_on(
     ]
     assert len(made) == 2
     with begun(command, app) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if "waiting for wave 0 (1 of 2)" in line:
-                break
+        read_until(process, "waiting for wave 0 (1 of 2)")
         assert holder_of_lease(cluster).startswith("cli:")
         second = sync(command, app)
         assert (second.code, "is syncing an Application" in second.err) == (5, True), second
