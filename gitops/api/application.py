@@ -31,7 +31,9 @@ class InvalidApplication(ValueError):
 class Metadata(BaseModel):
     """The part of `metav1.ObjectMeta` that is of use."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
     name: str = Field(min_length=1)
     namespace: str = ""  # empty only in a file, where the context decides
@@ -48,7 +50,7 @@ class Metadata(BaseModel):
 class Application(BaseModel):
     """One Application: what it is called, what is asked for, what was reported."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     metadata: Metadata
     spec: Spec

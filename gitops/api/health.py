@@ -15,7 +15,9 @@ Generation = Literal["compare", "ignore"]
 class HealthModel(BaseModel):
     """Refuses what it doesn't know, as the rest of the spec does."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class HealthRule(HealthModel):

@@ -24,7 +24,9 @@ HISTORY_LIMIT = 10  # syncs
 class StatusModel(BaseModel):
     """Ignores what it doesn't know: a newer controller may have written it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 def _in_seconds(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The renderer, started before a command imports the rest of itself: the two take as long, on a core each."""
+"""The renderer of a command, which `cli.entry` may have started: both import for as long, on a core each."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from gitops.render.client import RendererClient
 from gitops.render.process import RendererProcess
+from gitops.render.spawn import take
 
 Ready: TypeAlias = Callable[[], Awaitable[RendererClient]]
 
@@ -16,9 +17,15 @@ async def renderer_ahead() -> AsyncIterator[Ready]:
 
     Raises RENDERER_UNAVAILABLE there, when it doesn't.
     """
-    process = RendererProcess()
+    process = RendererProcess(started=take())
     try:
-        await process.spawn()
-        yield process.ready
+        yield process.start
     finally:
         await process.stop()
+
+
+@asynccontextmanager
+async def renderer() -> AsyncIterator[RendererClient]:
+    """A renderer for the time of a command, which waits for it right away."""
+    async with renderer_ahead() as ready:
+        yield await ready()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gitops.cli.ahead import Ready
 from gitops.cli.applications import list_applications
+from gitops.cli.begun import begin
 from gitops.cli.options import DiffOutput as Format
 from gitops.cli.options import Exit, Output
 from gitops.cli.target import resolve
@@ -63,18 +64,18 @@ async def run(
 
 
 def _write(report: "Report", output: Format, *, color: bool) -> None:
-    from gitops.cli.terminal import console, print_data
-
     if output is Format.TEXT:
-        from gitops.cli.diff_text import print_report
+        from gitops.cli.diff_text import as_text
+        from gitops.cli.look import Screen
 
-        print_report(report, console(color=color))
+        print(as_text(report, Screen(color)), end="")
     elif output is Format.MARKDOWN:
         from gitops.cli.diff_markdown import as_markdown
 
         print(as_markdown(report))
     else:
         from gitops.cli.diff_data import as_data
+        from gitops.cli.terminal import print_data
 
         print_data(as_data(report), Output(output.value))
 
@@ -91,21 +92,26 @@ async def _against_cluster(
     try:
         home = namespace or context_namespace(access)
         applications = await list_applications(client, home)
-        # What takes long to import is imported while Git works. Not so Rich: gitops.observe.logs, which
+        # Imported while Git and the renderer work. Not so what needs Rich: gitops.observe.logs, which
         # anything may import meanwhile, pretends to all threads for a moment that there is none.
-        planner = asyncio.to_thread(import_module, "gitops.cli.preview")
-        (app, place, new), _ = await asyncio.gather(
-            resolve(client, Path(target), app_name, home, applications), planner
-        )
+        planner = asyncio.create_task(asyncio.to_thread(_import_planner))
+        app, place, new = await resolve(client, Path(target), app_name, home, applications)
+        begun = await begin(client, await renderer(), app, place)
+        await planner
         from gitops.cli.preview import preview
 
-        shown = await preview(client, await renderer(), app, place, applications, new=new, thorough=thorough)
+        shown = await preview(client, begun, applications, new=new, thorough=thorough)
         gone = await _doomed(client, shown)
     finally:
         await client.close()
     from gitops.cli.show import report_of
 
     return shown, report_of(shown, gone)
+
+
+def _import_planner() -> None:
+    for name in ("preview", "show", "diff_text"):
+        import_module(f"gitops.cli.{name}")
 
 
 async def _doomed(client: Client, shown: "Preview") -> dict[ObjectKey, Mapping[str, Any]]:

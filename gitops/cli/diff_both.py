@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from gitops.api.application import Application
+from gitops.cli.begun import ask
 from gitops.cli.diff_revisions import Pair, Sides, body, render_both, report_of
 from gitops.cli.diff_values import Report
-from gitops.cli.values import values_of
 from gitops.controller.applications import owner_of
 from gitops.controller.gather import dry_run, each
-from gitops.controller.rendering import Target, options_of
 from gitops.core.desired import Desired, place
 from gitops.core.directives import PruneMode
 from gitops.core.identity import Owner
@@ -18,20 +17,14 @@ from gitops.core.problem import Reason
 from gitops.core.resources import Catalog
 from gitops.core.rollout import checksum_of, uses_of
 from gitops.kube.client import Client
-from gitops.kube.discovery import discover
 from gitops.render.client import RendererClient
-from gitops.render.protocol import RenderRequest
 
 
 async def compare(client: Client, renderer: RendererClient, app: Application, sides: Sides) -> Report:
     """Render both and dry-run what differs. Raises GitopsError when a source or the cluster fails."""
-    catalog = await discover(client)
-    version = (await client.request("GET", "/version", label="version")).json
-    values = await values_of(client, app)
-    target = Target(str(version.get("gitVersion", "")), catalog.api_versions(), values)
-    name = f"{app.metadata.namespace}/{app.metadata.name}"
-    options = options_of(app, target)
-    request = RenderRequest(application=name, namespace=app.destination_namespace, path="", options=options)
+    asked = await ask(client, app)
+    catalog, request = asked.catalog, asked.request
+    name = request.application
     before, after = await render_both(renderer, sides, request)
     owner = owner_of(app)
     rollout = app.spec.sync.rollout_on_config_change

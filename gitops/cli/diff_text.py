@@ -1,14 +1,12 @@
 """A diff as text for people."""
 
-from collections.abc import Collection
-
-from rich.console import Console
-from rich.text import Text
+from collections.abc import Collection, Iterator
 
 from gitops.api.group import APPROVE_ANNOTATION
 from gitops.cli.diff_lines import as_yaml, change_lines, notes_of, ordered
 from gitops.cli.diff_values import Entry, Field, Report, grouped
 from gitops.cli.due_hooks import AFTER, BEFORE
+from gitops.cli.look import Screen, shown_whole
 from gitops.core.hook_annotations import HookPhase
 from gitops.core.plan import Verb
 from gitops.core.version_noise import in_words
@@ -17,35 +15,39 @@ MARKS = {Verb.CREATE: "+", Verb.REPLACE: "-/+", Verb.DELETE: "-", Verb.REFUSE: "
 _STYLES = {"+": "green", "-": "red", "-/+": "red", "!": "bold red", "~": "yellow", " ": ""}
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print it all; one line of numbers is the last but for what an approval needs."""
+def as_text(report: Report, screen: Screen) -> str:
+    """All of it, no line cut; one of numbers is the last but for what an approval needs."""
+    lines = _lines(report)
+    return "".join(f"{screen.paint(shown_whole(line), style)}\n" for line, style in lines)
+
+
+def _lines(report: Report) -> Iterator[tuple[str, str]]:
+    """Lines, each with its style."""
     if report.new:
-        told = f"as if a new Application {report.application} were made: nothing would be pruned"
-        _print(console, told, "dim")
+        yield f"as if a new Application {report.application} were made: nothing would be pruned", "dim"
     if report.since is not None:
-        _print(console, range_in_words(report), "dim")
-    _print_hooks(report, BEFORE, console)
+        yield range_in_words(report), "dim"
+    yield from _hooks(report, BEFORE)
     groups = grouped(report.entries)
     folded = {entry.key for members in groups.values() for entry in members}
     for entry in report.entries:
         if not entry.silent and entry.key not in folded:
-            _print_entry(entry, console)
+            yield from _entry(entry)
     for only, members in groups.items():
         what = ", ".join(map(in_words, only))
-        _print(console, f"~ {len(members)} objects only change {what}:", "yellow")
+        yield f"~ {len(members)} objects only change {what}:", "yellow"
         for entry in members:
-            _print(console, f"    {entry.key}")
-    _print_hooks(report, AFTER, console)
+            yield f"    {entry.key}", ""
+    yield from _hooks(report, AFTER)
     for problem in report.problems:
-        _print(console, f"! {problem}", "bold red")
+        yield f"! {problem}", "bold red"
     for one in report.notices:
-        _print(console, f"note: {one}", "yellow")
+        yield f"note: {one}", "yellow"
     for warning in report.warnings:
-        _print(console, f"warning: {warning}", "yellow")
-    _print(console, report.summary, "bold")
+        yield f"warning: {warning}", "yellow"
+    yield report.summary, "bold"
     if report.digest and report.to_approve:
-        console.print(Text(f"to deploy it, annotate the Application with {APPROVE_ANNOTATION}: "), end="")
-        _print(console, report.digest, "bold")
+        yield f"to deploy it, annotate the Application with {APPROVE_ANNOTATION}: {report.digest}", ""
 
 
 def range_in_words(report: Report) -> str:
@@ -59,37 +61,33 @@ def _short(revision: str) -> str:
     return revision[:10]  # "work tree" is one too
 
 
-def _print_entry(entry: Entry, console: Console) -> None:
+def _entry(entry: Entry) -> Iterator[tuple[str, str]]:
     mark = MARKS.get(entry.verb, "~")
     why = f" ({entry.why})" if entry.why else ""
-    _print(console, f"{mark} {entry.key}: {entry.verb}{why}", _STYLES[mark])
+    yield f"{mark} {entry.key}: {entry.verb}{why}", _STYLES[mark]
     for note in notes_of(entry):
-        _print(console, f"    {note}", "yellow")
+        yield f"    {note}", "yellow"
     if entry.manifest is not None and not (entry.renamed and entry.verb in (Verb.CREATE, Verb.DELETE)):
         side = "-" if entry.verb is Verb.DELETE else "+"
         for line in as_yaml(entry.manifest).splitlines():
-            _print(console, f"    {side} {line}", _STYLES[side])
-    drifted = [field for field in entry.fields if field.drift]
+            yield f"    {side} {line}", _STYLES[side]
+    drifted = tuple(field for field in entry.fields if field.drift)
     changed = tuple(field for field in entry.fields if not field.drift)
     if drifted and changed:
-        _print(console, "  the revision changes:")
-    _print_fields(changed, console)
+        yield "  the revision changes:", ""
+    yield from _fields(changed)
     if drifted:
-        _print(console, "  drifted in the cluster; a sync puts it back:")
-    _print_fields(tuple(drifted), console)
+        yield "  drifted in the cluster; a sync puts it back:", ""
+    yield from _fields(drifted)
 
 
-def _print_fields(fields: tuple[Field, ...], console: Console) -> None:
+def _fields(fields: tuple[Field, ...]) -> Iterator[tuple[str, str]]:
     for field in ordered(fields):
         for mark, line in change_lines(field):
-            _print(console, f"    {line}", _STYLES[mark])
+            yield f"    {line}", _STYLES[mark]
 
 
-def _print_hooks(report: Report, phases: Collection[HookPhase], console: Console) -> None:
+def _hooks(report: Report, phases: Collection[HookPhase]) -> Iterator[tuple[str, str]]:
     for one in report.hooks:
         if one.phase in phases:
-            _print(console, f"> {one.key}: runs as {one.phase} hook", "cyan")
-
-
-def _print(console: Console, line: str, style: str = "") -> None:
-    console.print(Text(line, style=style), soft_wrap=True)
+            yield f"> {one.key}: runs as {one.phase} hook", "cyan"

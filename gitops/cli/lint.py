@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gitops.cli.ahead import renderer
 from gitops.cli.lint_show import as_data, print_text
 from gitops.cli.options import Exit, Output
 from gitops.cli.requests import request_for, split, warn
-from gitops.cli.sources import Place, is_repository, of_folder, of_repository, of_revision, renderer
+from gitops.cli.sources import Place, is_repository, of_folder, of_repository, of_revision
 from gitops.cli.terminal import console, print_data
 from gitops.core.lint.linting import lint
 from gitops.core.lint.model import Report

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 # Only these six of the eight basic colours can be read on a light and on a dark background.
-_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "bold": "1", "dim": "2"}
+_CODES = {
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "cyan": "36",
+    "bold": "1",
+    "bold red": "1;31",
+    "dim": "2",
+}
 
 # Colour, sign, and its sign where the output can't take Unicode.
 _LOOKS = {
@@ -22,6 +31,7 @@ _LOOKS = {
     "Unknown": ("yellow", "?", "?"),
 }
 _GAP = "  "
+_ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all control characters but tab and newline
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -79,6 +89,11 @@ def style_of(state: str) -> str:
 def plain(text: str) -> str:
     """One line of text from the cluster: a terminal must not take orders from it."""
     return _CONTROL.sub(" ", text).strip()
+
+
+def shown_whole(text: str) -> str:
+    r"""Text with nothing left out, from which a terminal takes no orders: `\x1b` for an escape."""
+    return _ORDERS.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 def age(moment: datetime | None, now: datetime) -> str:

@@ -11,15 +11,17 @@ from rich.text import Text
 from gitops.api.application import Application
 from gitops.api.group import APPROVE_ANNOTATION
 from gitops.api.spec import Deploy
+from gitops.cli.ahead import renderer
 from gitops.cli.application_file import is_application_file, read_application, with_what_is_there
 from gitops.cli.applications import list_applications
+from gitops.cli.begun import begin
 from gitops.cli.diff import code_of
 from gitops.cli.due_hooks import DueHook
 from gitops.cli.options import Exit, Output
 from gitops.cli.preview import Preview, preview, refusals
 from gitops.cli.saved_plan import SavedPlan, SavedStep, save
 from gitops.cli.show import summary
-from gitops.cli.sources import Place, renderer
+from gitops.cli.sources import Place
 from gitops.cli.target import newest, resolve
 from gitops.cli.terminal import console, print_data
 from gitops.core.conditions import NOTICES
@@ -111,7 +113,8 @@ async def _of(
     client: Client, app: Application, place: Place, applications: list[Application], *, new: bool
 ) -> Preview:
     async with renderer() as render:
-        return await preview(client, render, app, place, applications, new=new, thorough=False)
+        begun = await begin(client, render, app, place)
+        return await preview(client, begun, applications, new=new, thorough=False)
 
 
 def show(shown: Preview, output: Output, *, color: bool) -> None:

@@ -1,17 +1,16 @@
 """What a sync would do, worked out without doing it: the controller's own planner, on LISTs and dry runs."""
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gitops.api.application import Application
 from gitops.api.spec import Adopt
 from gitops.api.status import ConditionType
+from gitops.cli.begun import Begun, served
 from gitops.cli.due_hooks import DueHook, due_hooks
 from gitops.cli.sources import Place
 from gitops.cli.taking import without_shared, without_taken
-from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.gather import (
     DryRun,
@@ -24,7 +23,7 @@ from gitops.controller.gather import (
     read_many,
 )
 from gitops.controller.policy import policy_of
-from gitops.controller.rendering import Target, key_of_render, options_of
+from gitops.controller.rendering import key_of_render
 from gitops.core.adoption import Parents
 from gitops.core.approval import Proposal, proposal_of
 from gitops.core.desired import Desired, place
@@ -33,16 +32,13 @@ from gitops.core.identity import Owner, applyset_id
 from gitops.core.inventory import Inventory, Live
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Drift, Plan, Situation, Step, Verb, plan, to_ask, to_dry_run, to_look_at
-from gitops.core.problem import GitopsError, Problem, Reason
-from gitops.core.resources import Catalog, Resource
+from gitops.core.problem import Problem, Reason
+from gitops.core.resources import Catalog
 from gitops.core.unstable import held, notice, unstable_keys
 from gitops.kube.client import Client
-from gitops.kube.discovery import discover
 from gitops.kube.members import MemberLists
 from gitops.observe.hiding import without
-from gitops.render.client import RendererClient
-from gitops.render.closure import RenderedTree, render_tree
-from gitops.render.protocol import RenderRequest
+from gitops.render.closure import render_tree
 
 if TYPE_CHECKING:
     from gitops.cli.others import Others
@@ -74,30 +70,13 @@ class Preview:
 
 
 async def preview(
-    client: Client,
-    renderer: RendererClient,
-    app: Application,
-    where: Place,
-    applications: list[Application],
-    *,
-    new: bool,
-    thorough: bool,
+    client: Client, begun: Begun, applications: list[Application], *, new: bool, thorough: bool
 ) -> Preview:
-    """Render, compare and plan. Raises GitopsError when the source or the cluster fails."""
-    catalog, version, values = await asyncio.gather(
-        discover(client), client.request("GET", "/version", label="version"), values_of(client, app)
-    )
-    target = Target(str(version.json.get("gitVersion", "")), catalog.api_versions(), values)
-    request = RenderRequest(
-        application=f"{app.metadata.namespace}/{app.metadata.name}",
-        namespace=app.destination_namespace,
-        path=where.path,
-        options=options_of(app, target),
-    )
+    """Compare what was rendered, and plan. Raises GitopsError when the source or the cluster fails."""
+    app, where, renderer, lists = begun.app, begun.place, begun.renderer, begun.lists
+    catalog, target, request = begun.asked.catalog, begun.asked.target, begun.asked.request
     owner = owner_of(app)
-    lists = MemberLists(client, owner.applyset_id)
-    lists.begin(_served(catalog, Registry.kinds_of(app)))  # while the renderer works
-    done = await _render(where, request, renderer, lists)
+    done = await begun.rendered()
     rendered = done.rendered
     rollout = app.spec.sync.rollout_on_config_change
     desired = place(rendered, owner, app.destination_namespace, catalog, app.spec.ignore, rollout=rollout)
@@ -147,16 +126,6 @@ async def _after_asking(
     return await others.given(decided, situation)
 
 
-async def _render(
-    where: Place, request: RenderRequest, renderer: RendererClient, lists: MemberLists
-) -> RenderedTree:
-    try:
-        return await render_tree(where.tree, request, renderer)
-    except GitopsError:
-        lists.cancel()
-        raise
-
-
 def _with_replacements(
     decided: Plan, desired: Desired, tried: dict[ObjectKey, DryRun]
 ) -> tuple[Plan, dict[ObjectKey, DryRun]]:
@@ -197,16 +166,12 @@ def _without_unstable(
     return kept, (notice(keys, app.spec.source.path),)
 
 
-def _served(catalog: Catalog, kinds: Iterable[GroupKind]) -> list[Resource]:
-    return [found for kind in kinds if (found := catalog.preferred(kind))]
-
-
 async def _members(
     lists: MemberLists, catalog: Catalog, app: Application, desired: Desired
 ) -> tuple[dict[ObjectKey, Live], dict[GroupKind, Problem]]:
     kinds = Registry.kinds_of(app) | {key.group_kind for key in desired.wanted}
     namespaces = {app.destination_namespace, *(key.namespace for key in desired.wanted if key.namespace)}
-    return await lists.members(_served(catalog, kinds), namespaces)
+    return await lists.members(served(catalog, kinds), namespaces)
 
 
 async def _situation(

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from gitops.git.credentials import Credentials
 from gitops.git.folder import FolderTree, discover
 from gitops.git.mirror import Mirror
 from gitops.git.mirrors import mirror_folder
-from gitops.render.client import RendererClient
-from gitops.render.process import RendererProcess
 
 _REPOSITORY = re.compile(r"(?:https?|ssh|file)://|[^/@]+@[^/:]+:")
 
@@ -94,10 +91,3 @@ async def of_repository(
         return Place(tree, path, chosen.sha, url)
 
     return await asyncio.to_thread(fetch)
-
-
-@asynccontextmanager
-async def renderer() -> AsyncIterator[RendererClient]:
-    """A renderer of our own, for the time of a command."""
-    async with RendererProcess() as client:
-        yield client

@@ -55,7 +55,7 @@ async def _read(client: Client, query: Query) -> list[Mapping[str, Any]]:
     """The Applications; none when the type isn't there, an error when they can't be read."""
     from gitops.cli.applications import refusal
 
-    found = await list_all(client, query.resource, query.namespace, fields=query.fields)
+    found = await list_all(client, query.resource, query.namespace, fields=query.fields, at_once=True)
     name = query.fields.partition("=")[2]
     key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, query.namespace, name or "*")
     if isinstance(found, Reply):

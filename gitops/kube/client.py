@@ -265,8 +265,6 @@ class _Pool:
         await asyncio.gather(*retired, return_exceptions=True)
         await self.session.close()
         await self.watches.close()
-        # aiohttp closes TLS transports one loop iteration later, and warns when the loop ends before.
-        await asyncio.sleep(0.05)
 
 
 async def _close_after(session: aiohttp.ClientSession, seconds: float) -> None:

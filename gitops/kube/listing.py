@@ -17,12 +17,15 @@ async def list_all(
     selector: str = "",
     fields: str = "",
     accept: str = JSON,
+    at_once: bool = False,
 ) -> list[Mapping[str, Any]] | Reply:
     """Every object, in one namespace or (empty) in all; the Reply of the request that failed, if one did.
 
     A list whose token expires between two pages (410) is begun again once: it must be of one moment.
+    `at_once` asks for no pages: the API server then answers from its cache and not from etcd, three
+    times as fast, but holds the whole answer in memory. For types of which there are thousands at most.
     """
-    chosen = {"limit": _PAGE, "labelSelector": selector, "fieldSelector": fields}
+    chosen = {"limit": "" if at_once else _PAGE, "labelSelector": selector, "fieldSelector": fields}
     first = {name: value for name, value in chosen.items() if value}
     for _ in range(2):
         objects: list[Mapping[str, Any]] = []

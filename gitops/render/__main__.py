@@ -1,19 +1,23 @@
 """`python -m gitops.render`: the renderer process. It never gets a cluster's credentials."""
 
 import argparse
+import gc
 import os
 import shutil
 import signal
 import sys
 from pathlib import Path
 
-from gitops.render.sandbox import SandboxError, isolate
-from gitops.render.server import Server, listen
-from gitops.render.tools import Binaries
-
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGTERM; 0 when it was stopped, 1 when it can't start."""
+    gc.disable()  # imports make no garbage
+    from gitops.render.sandbox import SandboxError, isolate
+    from gitops.render.server import Server, listen
+    from gitops.render.tools import Binaries
+
+    gc.freeze()  # neither the children nor the interpreter's end need to look at what was imported
+    gc.enable()
     options = _parser().parse_args(argv)
     path = os.environ.get("PATH")
     binaries = Binaries(_absolute(options.helm, path), _absolute(options.kustomize, path))

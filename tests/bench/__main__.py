@@ -47,6 +47,8 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     began, load = time.monotonic(), os.getloadavg()[0]
+    # What is measured may keep bytecode, as pip makes it when it installs a package.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     found: dict[str, Found] = {}
     memory_folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     try:

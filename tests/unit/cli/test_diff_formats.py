@@ -3,25 +3,23 @@
 To accept a new output, write what the test prints into the file it names.
 """
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from rich.console import Console
-
+from gitops.cli import diff_text
 from gitops.cli.diff_data import as_data
 from gitops.cli.diff_markdown import LONGEST, as_markdown
 from gitops.cli.diff_revisions import Pair, Sides, report_of
-from gitops.cli.diff_text import print_report
 from gitops.cli.diff_values import Report
+from gitops.cli.look import Screen
 from gitops.core.model import ObjectKey
 
 GOLDEN = Path(__file__).parent / "diff_golden"
 SIDES = Sides(None, None, "a" * 40, "b" * 40)
 LONG = "n" * 63
+ORDERS = ("\x1b]0;title\x07", "\x9b2J\r")
 
 
 def obj(kind: str, name: str, **rest: Any) -> dict[str, Any]:
@@ -81,24 +79,22 @@ def main_case() -> Report:
     return report_of("shop/shop", SIDES, pairs, hidden=(), live=True, warnings=["a warning"])
 
 
-def as_text(report: Report, width: int, *, color: bool = False) -> str:
-    out = io.StringIO()
-    print_report(
-        report,
-        Console(
-            file=out,
-            width=width,
-            color_system="standard" if color else None,
-            force_terminal=color,
-            highlight=False,
-        ),
-    )
-    return out.getvalue()
+def as_text(report: Report, *, color: bool = False) -> str:
+    return diff_text.as_text(report, Screen(color))
 
 
-@pytest.mark.parametrize("width", [80, 200])
-def test_the_text_is_as_it_was_at_any_width(width: int) -> None:
-    assert as_text(main_case(), width) == (GOLDEN / "main.txt").read_text()
+def test_the_text_is_as_it_was() -> None:
+    assert as_text(main_case()) == (GOLDEN / "main.txt").read_text()
+
+
+def test_no_value_gives_orders_to_a_terminal() -> None:
+    sides = [
+        obj("ConfigMap", "a", data={"x": f"one\ntwo{end}\n"}) for end in ("\x1b]0;title\x07", "\x9b2J\r")
+    ]
+    text = as_text(report_of("shop/shop", SIDES, [pair(*sides)], hidden=(), live=True))
+    assert r"-two\x1b]0;title\x07" in text
+    assert r"+two\x9b2J" in text
+    assert not set(text) & {"\x1b", "\x07", "\x9b", "\r"}
 
 
 def test_the_markdown_is_as_it_was() -> None:
@@ -113,7 +109,7 @@ def test_the_data_is_as_it_was_and_holds_every_change() -> None:
 
 def test_no_format_shows_a_value_of_a_secret_nor_what_an_equal_one_is() -> None:
     report = main_case()
-    for text in (as_text(report, 80), as_markdown(report), json.dumps(as_data(report))):
+    for text in (as_text(report), as_markdown(report), json.dumps(as_data(report))):
         assert not any(value in text for value in ("b2xk", "bmV3", "c2FtZQ", "hunter"))
 
 
@@ -121,7 +117,7 @@ def test_a_renamed_secret_shows_no_values_either() -> None:
     pairs = [pair(obj("Secret", "a", data={"k": "b2xk", "l": "eA=="}), None)]
     pairs += [pair(None, obj("Secret", "b", data={"k": "bmV3", "l": "eA=="}))]
     report = report_of("shop/shop", SIDES, pairs, hidden=(), live=False)
-    text = as_text(report, 80) + as_markdown(report) + json.dumps(as_data(report))
+    text = as_text(report) + as_markdown(report) + json.dumps(as_data(report))
     assert "renamed from Secret shop/a" in text
     assert "/data/k: *** (changed)" in text
     assert "b2xk" not in text
@@ -132,7 +128,7 @@ def test_a_renamed_secret_shows_no_values_either() -> None:
 def test_a_hidden_value_shows_nowhere() -> None:
     pairs = [pair(obj("ConfigMap", "a", data={"k": "x"}), obj("ConfigMap", "a", data={"k": "pw=opensesame"}))]
     report = report_of("shop/shop", SIDES, pairs, hidden=("opensesame",), live=False)
-    assert "opensesame" not in as_text(report, 80) + as_markdown(report) + json.dumps(as_data(report))
+    assert "opensesame" not in as_text(report) + as_markdown(report) + json.dumps(as_data(report))
 
 
 def test_a_long_comment_is_cut_and_says_how_much_is_left_out() -> None:
@@ -156,12 +152,12 @@ def test_no_run_of_backticks_ends_a_code_block() -> None:
 
 def test_no_differences_are_one_line_and_no_table() -> None:
     report = report_of("shop/shop", SIDES, [], hidden=(), live=False)
-    assert as_text(report, 80).splitlines()[-1] == "no differences"
+    assert as_text(report).splitlines()[-1] == "no differences"
     assert "|---|" not in as_markdown(report)
 
 
 def test_colours_are_of_the_basic_ones() -> None:
-    text = as_text(main_case(), 80, color=True)
+    text = as_text(main_case(), color=True)
     assert "\x1b[32m" in text
     assert not any(f"\x1b[{code}m" in text for code in (30, 37, 90, 97))
 
@@ -169,6 +165,6 @@ def test_colours_are_of_the_basic_ones() -> None:
 def test_a_workload_of_which_only_the_configuration_changes_is_shown_to_restart() -> None:
     same, used = deployment("web", "web:1"), ObjectKey("", "ConfigMap", "shop", "c")
     one = replace(pair(same, same), restart=(used,))
-    text = as_text(report_of("shop/shop", SIDES, [one, pair(same, same)], hidden=(), live=True), 80)
+    text = as_text(report_of("shop/shop", SIDES, [one, pair(same, same)], hidden=(), live=True))
     assert "restarts, because ConfigMap shop/c changes" in text
     assert text.endswith("1 to update\n")
