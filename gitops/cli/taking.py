@@ -9,7 +9,7 @@ import orjson
 
 from gitops.controller.gather import DryRun
 from gitops.core.coowned import retained, shares
-from gitops.core.fields import covers, paths
+from gitops.core.fields import covers, paths, uncovered
 from gitops.core.identity import Owner
 from gitops.core.ignore import fill
 from gitops.core.mask import LAST_APPLIED
@@ -52,13 +52,17 @@ async def without_taken(client: Client, resource: Resource, result: DryRun, step
         return result
     entries = after["metadata"].get("managedFields") or ()
     kept = [one.get("fieldsV1") or {} for one in entries if one.get("manager") not in step.take]
+    going = [
+        path
+        for entry in entries
+        if entry.get("manager") in step.take and not entry.get("subresource")
+        for path in uncovered(entry.get("fieldsV1") or {}, kept)
+    ]
+    if not going and not result.left:
+        return result
     shown = dict(after)
-    for entry in entries:
-        if entry.get("manager") not in step.take or entry.get("subresource"):
-            continue
-        for path in paths(entry.get("fieldsV1") or {}):
-            if not any(covers(fields, path) for fields in kept):
-                shown = _removed(shown, path)
+    for path in going:
+        shown = _removed(shown, path)
     for left in result.left:
         shown = fill(shown, left, before)
     if _without_last_applied(shown) == _without_last_applied(after):

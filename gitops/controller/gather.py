@@ -216,10 +216,12 @@ async def conflict_of(
 
     Asked only where one of these owns something of what the manifest says in `live`.
     """
-    body = body_of(manifest, wanted, owner, uid=uid)
-    said = orjson.loads(body)
     entries = live["metadata"].get("managedFields") or ()
     kept = [entry for entry in entries if entry.get("manager") not in taken]
+    if not kept:
+        return None
+    body = body_of(manifest, wanted, owner, uid=uid)
+    said = orjson.loads(body)
     # Of an entry that speaks of another version only the server knows what it is called in this one.
     if not any(
         entry.get("apiVersion") != wanted.api_version or overlaps(entry.get("fieldsV1") or {}, said)

@@ -92,6 +92,24 @@ def covers(fields: Mapping[str, Any], path: Path) -> bool:
     return True
 
 
+def uncovered(
+    fields: Mapping[str, Any], others: Sequence[Mapping[str, Any]], prefix: Path = ()
+) -> Iterator[Path]:
+    """The `paths` of a trie that none of the other tries `covers`."""
+    for segment, below in fields.items():
+        if segment == ".":
+            if prefix and not others:
+                yield prefix
+            continue
+        reached = [other[segment] for other in others if segment in other]
+        path = (*prefix, segment)
+        if not below:
+            if not reached:
+                yield path
+        elif all(reached):  # an empty one is atomic: all below it is covered
+            yield from uncovered(below, reached, path)
+
+
 def without_traces(entries: Iterable[Entry], manager: str) -> list[dict[str, Any]] | None:
     """The entries without those that patches under an Application's name left; None when there are none.
 

@@ -115,6 +115,25 @@ def test_a_trie_covers_what_it_owns(path: tuple[str, ...], covered: bool) -> Non
     assert fields.covers(OWNED, path) is covered
 
 
+DOTTED: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.just({}),
+    lambda below: st.builds(
+        lambda trie, dot: {".": {}, **trie} if trie and dot else trie,
+        st.dictionaries(SEGMENTS.filter(lambda s: s != "."), below, max_size=3),
+        st.booleans(),
+    ),
+    max_leaves=8,
+)
+
+
+@given(DOTTED, st.lists(DOTTED, max_size=3))
+def test_what_no_other_trie_covers_is_found_in_one_walk(
+    trie: dict[str, Any], others: list[dict[str, Any]]
+) -> None:
+    alone = [path for path in fields.paths(trie) if not any(fields.covers(one, path) for one in others)]
+    assert list(fields.uncovered(trie, others)) == alone
+
+
 def test_an_empty_trie_covers_nothing() -> None:
     assert not fields.covers({}, ("f:data",))
 
