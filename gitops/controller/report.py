@@ -1,6 +1,7 @@
 """Tell what a pass found: status (only when it changed), Events, metrics, log lines."""
 
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -159,7 +160,6 @@ class Reporter:
         memory.settled = findings.settled and not failures(done.problems)
         if done.heals:
             self._metrics.sync(namespace, name, "succeeded", "drift")
-        acted = [one for one in done.outcomes if one.step.verb is not Verb.HEAL]
         failed = obstacles(done.problems)
         if obstacles(current(done.problems)) and done.outcomes:
             self._metrics.sync(namespace, name, "failed", memory.trigger)
@@ -171,7 +171,8 @@ class Reporter:
         self._note_health(commit, memory, findings)
         if commit.sha == memory.announced:
             return
-        found_as_it_was = not memory.announced and not acted  # after a restart
+        # After a restart. Between waves, what was done was done by the passes before.
+        found_as_it_was = not memory.announced and not memory.tally
         memory.announced = commit.sha
         if found_as_it_was:
             return
@@ -181,9 +182,8 @@ class Reporter:
             self._note_health(commit, memory, findings)
             age = max(0.0, time.time() - commit.committed_at.timestamp())
             self._metrics.commit_applied(namespace, name, age)
-        counted = ", ".join(
-            f"{count} {word}" for verb, word in _WORDS.items() if (count := done.counted(verb))
-        )
+        did = memory.tally + Counter({Verb.HEAL: done.counted(Verb.HEAL)})
+        counted = ", ".join(f"{did[verb]} {word}" for verb, word in _WORDS.items() if did[verb])
         message = f"applied revision {commit.sha[:7]}: {counted or 'nothing to change'}"
         log.info("synced", revision=commit.sha, counts=counted)
         self._events.normal(done.app, "Synced", message)

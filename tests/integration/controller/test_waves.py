@@ -40,6 +40,8 @@ def test_a_wave_begins_when_the_one_before_is_healthy(controller: Controller, si
     web = site.get("Deployment", "web", "apps/v1")["status"]["conditions"]
     available = next(one["lastTransitionTime"] for one in web if one["type"] == "Available")
     assert site.get("ConfigMap", "last")["metadata"]["creationTimestamp"] >= available
+    [synced] = wait_for(lambda: app.events("Synced"), "the sync is told")
+    assert synced["message"].endswith(": 3 created"), "of all its passes"
 
 
 def test_what_waits_for_a_wave_that_never_gets_healthy_heals_to_what_was_before(
