@@ -19,6 +19,7 @@ from gitops.core.model import GroupKind, Manifest, ObjectKey, Rendered
 from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.reading import part
 from gitops.core.resources import Catalog, Resource
 from gitops.core.rollout import is_config, with_checksums
 from gitops.core.waves import PLAIN_ORDER, Order, order_of
@@ -195,16 +196,12 @@ def _definitions(manifests: Iterable[Manifest]) -> Iterable[tuple[tuple[str, str
     for manifest in manifests:
         if manifest.group_kind != _CRD:
             continue
-        spec = _mapping(orjson.loads(manifest.body).get("spec"))
-        kind = str(_mapping(spec.get("names")).get("kind", ""))
+        spec = part(orjson.loads(manifest.body), "spec")
+        kind = str(part(spec, "names").get("kind", ""))
         versions = spec.get("versions")
         for version in versions if isinstance(versions, list) else ():
-            api_version = f"{spec.get('group')}/{_mapping(version).get('name')}"
+            api_version = f"{spec.get('group')}/{part(version).get('name')}"
             yield (api_version, kind), spec.get("scope") == "Namespaced"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _unknown(manifest: Manifest, catalog: Catalog) -> Problem:
