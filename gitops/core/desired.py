@@ -76,19 +76,10 @@ def place(
     alone: set[ObjectKey] = set()
     for manifest in rendered.manifests:
         resource = catalog.at_version(manifest.api_version, manifest.kind)
-        namespaced = resource.namespaced if resource else coming.get((manifest.api_version, manifest.kind))
-        if namespaced is None:
-            problems.append(_unknown(manifest, catalog))
+        key = _key(manifest, resource, namespace, catalog, coming)
+        if isinstance(key, Problem):
+            problems.append(key)
             continue
-        if resource and resource.missing_verbs:
-            problems.append(_unmanageable(manifest, resource))
-            continue
-        key = ObjectKey(
-            manifest.group,
-            manifest.kind,
-            (manifest.namespace or namespace) if namespaced else "",
-            manifest.name,
-        )
         if key in manifests:
             problems.append(_duplicate(key, manifest, manifests[key].origin))
             continue
@@ -119,6 +110,23 @@ def place(
     return Desired(
         wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order, tuple(notes)
     )
+
+
+def _key(
+    manifest: Manifest,
+    resource: Resource | None,
+    namespace: str,
+    catalog: Catalog,
+    coming: Mapping[tuple[str, str], bool],
+) -> ObjectKey | Problem:
+    """Where the object goes; `coming` are kinds that the render itself defines."""
+    namespaced = resource.namespaced if resource else coming.get((manifest.api_version, manifest.kind))
+    if namespaced is None:
+        return _unknown(manifest, catalog)
+    if resource and resource.missing_verbs:
+        return _unmanageable(manifest, resource)
+    home = (manifest.namespace or namespace) if namespaced else ""
+    return ObjectKey(manifest.group, manifest.kind, home, manifest.name)
 
 
 def _counted(manifest: Manifest, ignored: Ignored) -> bytes:
