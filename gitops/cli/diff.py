@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gitops.cli.ahead import Ready
 from gitops.cli.applications import list_applications
-from gitops.cli.begun import begin
 from gitops.cli.options import DiffOutput as Format
 from gitops.cli.options import Exit, Output
 from gitops.cli.target import resolve
@@ -92,15 +91,17 @@ async def _against_cluster(
     try:
         home = namespace or context_namespace(access)
         applications = await list_applications(client, home)
-        # Imported while Git and the renderer work. Not so what needs Rich: gitops.observe.logs, which
-        # anything may import meanwhile, pretends to all threads for a moment that there is none.
-        planner = asyncio.create_task(asyncio.to_thread(_import_planner))
-        app, place, new = await resolve(client, Path(target), app_name, home, applications)
-        begun = await begin(client, await renderer(), app, place)
-        await planner
+        # Imported while Git works, and then the renderer. Not so what needs Rich: gitops.observe.logs,
+        # which anything may import meanwhile, pretends to all threads for a moment that there is none.
+        (app, place, new), begun = await asyncio.gather(
+            resolve(client, Path(target), app_name, home, applications), _imported("begun")
+        )
+        under_way = await begun.begin(client, await renderer(), app, place)
+        for name in ("preview", "show", "diff_text"):
+            await _imported(name)
         from gitops.cli.preview import preview
 
-        shown = await preview(client, begun, applications, new=new, thorough=thorough)
+        shown = await preview(client, under_way, applications, new=new, thorough=thorough)
         gone = await _doomed(client, shown)
     finally:
         await client.close()
@@ -109,9 +110,9 @@ async def _against_cluster(
     return shown, report_of(shown, gone)
 
 
-def _import_planner() -> None:
-    for name in ("preview", "show", "diff_text"):
-        import_module(f"gitops.cli.{name}")
+async def _imported(name: str) -> Any:
+    """A module of ours, imported in a thread."""
+    return await asyncio.to_thread(import_module, f"gitops.cli.{name}")
 
 
 async def _doomed(client: Client, shown: "Preview") -> dict[ObjectKey, Mapping[str, Any]]:
