@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gitops.api.rules import Duration, seconds
 from gitops.cli.look import Column, Line, Screen, age, plain, table
-from gitops.cli.options import Exit, Output
-from gitops.cli.tree import TreeView, read_all
+from gitops.cli.options import Output
+from gitops.cli.tree import TreeView
+from gitops.cli.watching import show
 from gitops.core.happenings import Happening, happenings
 from gitops.core.problem import Blame, Reason, fail
 from gitops.core.resources import NEEDED_VERBS, Resource
@@ -47,20 +48,9 @@ async def run(
         screen = Screen.here(color=color)
         tree = TreeView(feed, key, catalog, screen)
         view = _View(feed, tree, screen, datetime.now(UTC) - timedelta(seconds=since) if since else None)
-        if follow:
-            from gitops.cli.watching import watch
-
-            return await watch(feed, view, screen, output, appends=True)
-        await read_all(feed, view)
-        if output is Output.TEXT:
-            print("\n".join(view.text()))
-        else:
-            from gitops.cli.terminal import print_data
-
-            print_data(view.data(), output)
+        return await show(feed, view, screen, output, follow=follow, appends=True)
     finally:
         await client.close()
-    return Exit.DONE
 
 
 def seconds_of(text: str) -> float:

@@ -19,7 +19,7 @@ from gitops.api.group import (
 )
 from gitops.api.spec import Deploy, Prune
 from gitops.cli import application_file, plan
-from gitops.cli.applications import change, find, list_applications
+from gitops.cli.applications import change, find, list_applications, refusal
 from gitops.cli.options import Output, Refused
 from gitops.cli.saved_plan import SavedPlan, load, moved
 from gitops.cli.sync_alone import PREFIX, person_of, sync_alone
@@ -31,6 +31,7 @@ from gitops.controller.one import Wish
 from gitops.core.approval import SHORTEST
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
+from gitops.core.resources import APPLICATIONS
 from gitops.kube import holder
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace
@@ -273,12 +274,7 @@ async def _require_definition(client: Client) -> None:
             advice="install its CustomResourceDefinition with `gitops install`; no controller is needed",
         )
     if not reply.ok:
-        raise fail(
-            Reason.API_UNAVAILABLE,
-            f"the API server at {client.server} doesn't answer: {reply.failure.get('message')}",
-            Blame.CLUSTER,
-            advice="check --kubeconfig and --context",
-        )
+        raise refusal(reply, ObjectKey(*APPLICATIONS.group_kind, "", "*"), client)
 
 
 def _usage(what: str, advice: str) -> GitopsError:

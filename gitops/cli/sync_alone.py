@@ -13,7 +13,7 @@ from gitops.cli.sync_end import Ended, Watch, end_of
 from gitops.cli.sync_progress import Progress, rows_of, where
 from gitops.controller.applications import key_of
 from gitops.controller.one import One, Wish
-from gitops.controller.run import Settings
+from gitops.controller.settings import Settings
 from gitops.kube.client import Access
 from gitops.observe import logs
 

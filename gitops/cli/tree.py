@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, APPLYSET_PART_OF_LABEL, KIND
 from gitops.cli.look import Screen
-from gitops.cli.options import Exit, Output
+from gitops.cli.options import Output
 from gitops.cli.tree_look import as_data, drawn, flat, notes
+from gitops.cli.watching import show
 from gitops.core.applyset import kinds_of, namespaces_of
 from gitops.core.directives import of_live
 from gitops.core.health import Health, HealthState, assess, needs_body
@@ -50,34 +51,9 @@ async def run(
         feed = Feed(client)
         screen = Screen.here(color=color)
         view = TreeView(feed, key, catalog, screen, everything=everything, depth=depth)
-        if follow:
-            from gitops.cli.watching import watch
-
-            return await watch(feed, view, screen, output)
-        await read_all(feed, view)
-        if output is Output.TEXT:
-            print("\n".join(view.text()))
-        else:
-            from gitops.cli.terminal import print_data
-
-            print_data(view.data(), output)
+        return await show(feed, view, screen, output, follow=follow)
     finally:
         await client.close()
-    return Exit.DONE
-
-
-class _Asking(Protocol):
-    """What says which lists it needs; more, the more was read."""
-
-    def queries(self) -> Iterable[Query]: ...
-
-
-async def read_all(feed: Feed, view: _Asking) -> None:
-    """Read what the view asks for, and what it asks for then, until it knows all."""
-    asked: set[Query] = set()
-    while new := [one for one in dict.fromkeys(view.queries()) if one not in asked]:
-        asked.update(new)
-        await feed.read(new)
 
 
 @dataclass(frozen=True, slots=True)

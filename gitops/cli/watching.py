@@ -1,4 +1,4 @@
-"""`--watch`: redraws on a terminal, prints what changes to a pipe, until somebody ends it."""
+"""A view, printed once, or with `--watch`: redrawn on a terminal, and what changes told to a pipe."""
 
 import json
 import sys
@@ -24,6 +24,30 @@ class View(Protocol):
 
     def data(self) -> Any:
         """All of it, for programs."""
+
+
+async def show(
+    feed: Feed, view: View, screen: Screen, output: Output, *, follow: bool, appends: bool = False
+) -> int:
+    """Print the view once, or `watch` it. What the feed knows already is not asked for again."""
+    if follow:
+        return await watch(feed, view, screen, output, appends=appends)
+    await _read_all(feed, view)
+    if output is Output.TEXT:
+        print("\n".join(view.text()))
+    else:
+        from gitops.cli.terminal import print_data
+
+        print_data(view.data(), output)
+    return Exit.DONE
+
+
+async def _read_all(feed: Feed, view: View) -> None:
+    """Read what the view asks for, and what it asks for then, until it knows all."""
+    asked = {*feed.objects, *feed.failures}
+    while new := [one for one in dict.fromkeys(view.queries()) if one not in asked]:
+        asked.update(new)
+        await feed.read(new)
 
 
 async def watch(feed: Feed, view: View, screen: Screen, output: Output, *, appends: bool = False) -> int:

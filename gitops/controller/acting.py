@@ -21,8 +21,9 @@ from gitops.core.adoption import AdoptPolicy
 from gitops.core.conditions import current, obstacles
 from gitops.core.ignore import is_autoscaler
 from gitops.core.inventory import Membership, Observed
+from gitops.core.leaving import can_be_ours
 from gitops.core.model import ObjectKey
-from gitops.core.plan import Plan, Situation, Verb, can_be_ours
+from gitops.core.plan import Plan, Situation, Verb
 from gitops.core.problem import Blame, Problem, Reason
 from gitops.core.verdict import Turn, judge
 from gitops.core.waves import prunable, unsettled
@@ -156,7 +157,7 @@ class Actor:
         leaving = [
             seen
             for key, seen in members.items()
-            if key not in situation.desired and can_be_ours(situation, key)
+            if key not in situation.desired and can_be_ours(key, situation.namespaces)
         ]
         steps = prunable(acting, leaving)
         done.waiting_prunes = len(acting) - len(steps)

@@ -18,7 +18,8 @@ from gitops.controller.memory import Memory, Target
 from gitops.controller.passes import Pass, Witness
 from gitops.controller.queue import Queue
 from gitops.controller.report import Reporter
-from gitops.controller.run import Controller, Settings
+from gitops.controller.run import Controller
+from gitops.controller.settings import Settings
 from gitops.core.conditions import Findings
 from gitops.core.identity import applyset_id
 from gitops.core.inventory import Observed

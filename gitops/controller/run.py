@@ -5,12 +5,10 @@ import signal
 import socket
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from gitops.api.group import HOLD_ANNOTATION, LEASE_NAME
+from gitops.api.group import LEASE_NAME
 from gitops.controller.acting import Actor
 from gitops.controller.applications import AppKey, Registry, owner_of
 from gitops.controller.causes import Causes
@@ -20,6 +18,7 @@ from gitops.controller.events import Events
 from gitops.controller.handover import HandOver
 from gitops.controller.health_config import HealthConfig
 from gitops.controller.hook_objects import HookObjects
+from gitops.controller.housekeeping import Housekeeping
 from gitops.controller.http import Endpoints
 from gitops.controller.members import Members
 from gitops.controller.memory import Memory
@@ -32,6 +31,7 @@ from gitops.controller.reconcile import Reconciler
 from gitops.controller.references import References
 from gitops.controller.rendering import Renders
 from gitops.controller.report import Reporter
+from gitops.controller.settings import Settings
 from gitops.controller.sources import Sources, SourceSettings
 from gitops.controller.targets import Targets
 from gitops.controller.teardown import Teardown
@@ -42,8 +42,7 @@ from gitops.core.inventory import Observed
 from gitops.core.model import GroupKind
 from gitops.core.problem import GitopsError, Problem
 from gitops.core.resources import APPLICATIONS
-from gitops.core.verification import DAY
-from gitops.kube.client import Access, Client
+from gitops.kube.client import Client
 from gitops.kube.lease import Lease
 from gitops.kube.reflector import Reflector
 from gitops.observe import logs
@@ -58,25 +57,6 @@ _SHUTDOWN = 8.0
 _LONGEST_PASS = 600.0
 _CALM = 0.2  # status churn of many objects becomes one pass
 _EAGER = 0.02  # the same where a wave, a hook or a deletion waits for that very health
-_TIDY = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the operator sets by flags."""
-
-    access: Access = field(default_factory=Access)
-    namespace: str = "gitops-system"
-    cache: Path = Path("/tmp/gitops")  # noqa: S108 (an emptyDir in the chart)
-    host: str = "0.0.0.0"  # noqa: S104 (kubelet and Prometheus come from outside the Pod)
-    port: int = 8080
-    renderer_socket: Path | None = None
-    helm: str = "helm"
-    kustomize: str = "kustomize"
-    allow_file: bool = False
-    least_interval: float = 10.0
-    verification_period: float = DAY  # seconds in which each object is dry-run once; 0: never
-    identity: str | None = None  # as whom the lease is held; None: as this host and process
 
 
 class Controller:
@@ -172,7 +152,6 @@ class Controller:
             self._health_rule_refused,
         )
         self._causes = Causes(client, self._cluster, self._queue.add)
-        reporter = Reporter(client, self._events, metrics, self._causes)
         self._dependencies = Dependencies(
             self._registry, self._memories.get, self._queue.add, settings.namespace, Readiness(renderer)
         )
@@ -195,15 +174,22 @@ class Controller:
             due=self._due,
             home=settings.namespace,
         )
-        self._reconciler = Reconciler(
+        self._reconciler = self._new_reconciler(client)
+
+    def _new_reconciler(self, client: Client) -> Reconciler:
+        """Who works on one Application, by means of all other parts."""
+        reporter = Reporter(client, self._events, self.metrics, self._causes)
+        return Reconciler(
             client=client,
             cluster=self._cluster,
             members=self._members,
             own_health=self._own_health,
             registry=self._registry,
             targets=self._targets,
-            observer=Observer(self._cluster, self._members, self._registry, self._targets, metrics),
-            actor=Actor(self._cluster, self._members, self._registry, self._targets, self._handover, metrics),
+            observer=Observer(self._cluster, self._members, self._registry, self._targets, self.metrics),
+            actor=Actor(
+                self._cluster, self._members, self._registry, self._targets, self._handover, self.metrics
+            ),
             reporter=reporter,
             teardown=Teardown(
                 client,
@@ -212,12 +198,12 @@ class Controller:
                 reporter,
                 self._events,
                 self._handover,
-                settings.namespace,
+                self.settings.namespace,
             ),
             hook_objects=self._hook_objects,
             handover=self._handover,
-            metrics=metrics,
-            home=settings.namespace,
+            metrics=self.metrics,
+            home=self.settings.namespace,
             slots=asyncio.Semaphore(_AT_ONCE),
         )
 
@@ -234,7 +220,8 @@ class Controller:
         self._ready = ""
         log.info("ready", applications=len(self._registry.all()))
         self._tasks.append(asyncio.create_task(self._dispatch(), name="passes"))
-        self._tasks.append(asyncio.create_task(self._housekeeping(), name="housekeeping"))
+        housekeeping = Housekeeping(self._registry, self._memories, self._members, self._sources)
+        self._tasks.append(asyncio.create_task(housekeeping.run(), name="housekeeping"))
         if self.settings.verification_period > 0:
             verification = Verification(
                 self.settings.verification_period, self._registry, self._memories, self._due
@@ -317,25 +304,6 @@ class Controller:
         memory.backoff = memory.backoff.failed(time.monotonic(), 0.5)
         self.metrics.reconciled("failed", time.monotonic() - began)
         self._queue.add(key, max(memory.backoff.until - time.monotonic(), 0.1))
-
-    async def _housekeeping(self) -> None:
-        while True:
-            await asyncio.sleep(_TIDY)
-            kinds = {kind for app in self._registry.all() for kind in self._registry.kinds_of(app)}
-            self._members.keep_only(kinds)
-            await self._sources.tidy(self._commits_in_use())
-
-    def _commits_in_use(self) -> set[str]:
-        used = {memory.attempted for memory in self._memories.values()}
-        for app in self._registry.all():
-            if app.status.revision and app.status.revision.applied:
-                used.add(app.status.revision.applied)
-            used.update(one.revision for one in app.status.history)
-            used.add(app.metadata.annotations.get(HOLD_ANNOTATION, "").lower())
-        for memory in self._memories.values():
-            if memory.target:
-                used.add(memory.target.commit.sha)
-        return used - {""}
 
     def _hung(self) -> str:
         """A pass that is under way for far too long: kubelet restarts us."""

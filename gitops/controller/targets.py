@@ -247,18 +247,7 @@ class Targets:
             return self._placed_again(app, known)
         if gated:
             return None
-        failed = memory.failed_render
-        if failed and failed.failure and await self._renders.unchanged(app, tree, seen, failed):
-            self._metrics.render_cached()
-            raise failed.failure
-        try:
-            last = known.render if known else None
-            rendered, render = await self._renders.render(app, tree, seen, last)
-        except RenderError as error:
-            used = known.render.used if known else "helm"  # the key that counts most inputs
-            memory.failed_render = await self._renders.remember_failure(app, seen, error, used)
-            raise
-        memory.failed_render = None
+        rendered, render = await self._rendered(app, memory, tree, seen, known)
         _note_rendered(app, memory, chosen, values)
         if known and known.render.reads == render.reads:
             # Rendered anew for another reason (a chart sees the cluster's API list), not for this commit.
@@ -266,6 +255,24 @@ class Targets:
         else:
             commit = _commit_that_counts(app, render.key, commit)
         return await self._placed(app, memory, tree, seen, commit, rendered, render)
+
+    async def _rendered(
+        self, app: Application, memory: Memory, tree: Tree, seen: Seen | None, known: Target | None
+    ) -> tuple[Rendered, RenderMemory]:
+        """A new render. What failed is not tried again before something that it reads has changed."""
+        failed = memory.failed_render
+        if failed and failed.failure and await self._renders.unchanged(app, tree, seen, failed):
+            self._metrics.render_cached()
+            raise failed.failure
+        try:
+            last = known.render if known else None
+            found = await self._renders.render(app, tree, seen, last)
+        except RenderError as error:
+            used = known.render.used if known else "helm"  # the key that counts most inputs
+            memory.failed_render = await self._renders.remember_failure(app, seen, error, used)
+            raise
+        memory.failed_render = None
+        return found
 
     async def _placed(
         self,

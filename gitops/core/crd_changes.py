@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitops.core.reading import items, part
+
 # Each narrows what may be written; the value says from when on: another value, or any.
 _NARROWING = ("enum", "pattern", "maximum", "minimum", "maxLength", "minLength", "maxItems", "minItems")
 
 
 def narrowed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """The changes by which objects or clients that worked before may fail, one sentence each."""
-    old, new = _mapping(before.get("spec")), _mapping(after.get("spec"))
+    old, new = part(before, "spec"), part(after, "spec")
     found: list[str] = []
     if old.get("scope") != new.get("scope"):
         found.append(f"the scope changes from {old.get('scope')} to {new.get('scope')}")
@@ -35,11 +37,11 @@ def _schema(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Iterat
     if old.get("type") != new.get("type") and old.get("type") is not None:
         yield f"{here} changes its type from {old.get('type')} to {new.get('type')}"
         return
-    properties, kept = _mapping(old.get("properties")), _mapping(new.get("properties"))
+    properties, kept = part(old, "properties"), part(new, "properties")
     open_now = new.get("x-kubernetes-preserve-unknown-fields") or new.get("additionalProperties")
     for name, schema in properties.items():
         if name in kept:
-            yield from _schema(_mapping(schema), _mapping(kept[name]), f"{path}/{name}")
+            yield from _schema(part(schema), part(kept[name]), f"{path}/{name}")
         elif not open_now:
             yield f"field {path}/{name} is dropped: its values are lost when objects are next written"
     for name in _names(new.get("required")):
@@ -64,9 +66,7 @@ def _is_narrower(rule: str, old: Any, new: Any) -> bool:
 
 
 def _versions(spec: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    listed = spec.get("versions")
-    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    return {str(one.get("name")): one for one in found}
+    return {str(one.get("name")): one for one in items(spec, "versions")}
 
 
 def _stored(versions: Mapping[str, Mapping[str, Any]]) -> str:
@@ -74,12 +74,8 @@ def _stored(versions: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _of(version: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(version.get("schema")).get("openAPIV3Schema"))
+    return part(version, "schema", "openAPIV3Schema")
 
 
 def _names(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

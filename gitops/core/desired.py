@@ -19,6 +19,7 @@ from gitops.core.model import GroupKind, Manifest, ObjectKey, Rendered
 from gitops.core.order import stage_of
 from gitops.core.plan import Wanted
 from gitops.core.problem import Blame, Problem, Reason
+from gitops.core.reading import part
 from gitops.core.resources import Catalog, Resource
 from gitops.core.rollout import is_config, with_checksums
 from gitops.core.waves import PLAIN_ORDER, Order, order_of
@@ -75,19 +76,10 @@ def place(
     alone: set[ObjectKey] = set()
     for manifest in rendered.manifests:
         resource = catalog.at_version(manifest.api_version, manifest.kind)
-        namespaced = resource.namespaced if resource else coming.get((manifest.api_version, manifest.kind))
-        if namespaced is None:
-            problems.append(_unknown(manifest, catalog))
+        key = _key(manifest, resource, namespace, catalog, coming)
+        if isinstance(key, Problem):
+            problems.append(key)
             continue
-        if resource and resource.missing_verbs:
-            problems.append(_unmanageable(manifest, resource))
-            continue
-        key = ObjectKey(
-            manifest.group,
-            manifest.kind,
-            (manifest.namespace or namespace) if namespaced else "",
-            manifest.name,
-        )
         if key in manifests:
             problems.append(_duplicate(key, manifest, manifests[key].origin))
             continue
@@ -118,6 +110,23 @@ def place(
     return Desired(
         wanted, manifests, tuple(problems), tuple(hooks), frozenset(alone), contents, order, tuple(notes)
     )
+
+
+def _key(
+    manifest: Manifest,
+    resource: Resource | None,
+    namespace: str,
+    catalog: Catalog,
+    coming: Mapping[tuple[str, str], bool],
+) -> ObjectKey | Problem:
+    """Where the object goes; `coming` are kinds that the render itself defines."""
+    namespaced = resource.namespaced if resource else coming.get((manifest.api_version, manifest.kind))
+    if namespaced is None:
+        return _unknown(manifest, catalog)
+    if resource and resource.missing_verbs:
+        return _unmanageable(manifest, resource)
+    home = (manifest.namespace or namespace) if namespaced else ""
+    return ObjectKey(manifest.group, manifest.kind, home, manifest.name)
 
 
 def _counted(manifest: Manifest, ignored: Ignored) -> bytes:
@@ -195,16 +204,12 @@ def _definitions(manifests: Iterable[Manifest]) -> Iterable[tuple[tuple[str, str
     for manifest in manifests:
         if manifest.group_kind != _CRD:
             continue
-        spec = _mapping(orjson.loads(manifest.body).get("spec"))
-        kind = str(_mapping(spec.get("names")).get("kind", ""))
+        spec = part(orjson.loads(manifest.body), "spec")
+        kind = str(part(spec, "names").get("kind", ""))
         versions = spec.get("versions")
         for version in versions if isinstance(versions, list) else ():
-            api_version = f"{spec.get('group')}/{_mapping(version).get('name')}"
+            api_version = f"{spec.get('group')}/{part(version).get('name')}"
             yield (api_version, kind), spec.get("scope") == "Namespaced"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _unknown(manifest: Manifest, catalog: Catalog) -> Problem:

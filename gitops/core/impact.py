@@ -9,6 +9,7 @@ from gitops.core.crd_changes import narrowed
 from gitops.core.diff import Change, Segment
 from gitops.core.model import GroupKind, ObjectKey
 from gitops.core.plan import Verb
+from gitops.core.reading import part
 
 
 class Effect(StrEnum):
@@ -102,14 +103,14 @@ def _restart(kind: GroupKind, after: Mapping[str, Any]) -> str:
     spec = _spec(after)
     if spec.get("paused"):
         return "its Pods restart once it is no longer paused"
-    if _mapping(spec.get("updateStrategy")).get("type") == "OnDelete":
+    if part(spec, "updateStrategy").get("type") == "OnDelete":
         return "its Pods change when somebody deletes them (OnDelete)"
     if kind == _DAEMON_SET:
         return "restarts its Pods on every node"
     replicas = spec.get("replicas", 1)
     if replicas == 0:
         return "no Pod restarts: it has 0 replicas"
-    at_once = _mapping(spec.get("strategy")).get("type") == "Recreate"
+    at_once = part(spec, "strategy").get("type") == "Recreate"
     how = ", all at once (Recreate)" if at_once else ""
     return f"restarts its Pods: {replicas} replica{'s' if replicas != 1 else ''}{how}"
 
@@ -124,8 +125,4 @@ def _of_service(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 
 
 def _spec(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(obj.get("spec"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return part(obj, "spec")

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from gitops.api.group import APPROVE_ANNOTATION
 from gitops.core.adoption import Adopt, AdoptPolicy, Parents, is_taken, judge, taken_managers
 from gitops.core.directives import PLAIN, ApplyMode, Directives
 from gitops.core.handover import Answer, HandTo
 from gitops.core.identity import Owner
 from gitops.core.ignore import NOTHING, Ignored
 from gitops.core.inventory import Absent, Inventory, Live, Membership, Observed, Unreadable
+from gitops.core.leaving import leaving, nothing_desired, ours_among, uids_of
 from gitops.core.model import ObjectKey
 from gitops.core.order import stage_of
 from gitops.core.problem import Blame, Problem, Reason
@@ -58,9 +58,8 @@ class Drift:
     reclaim: bool = False
     author: str = "unknown"
     at: str = ""
-    takes: tuple[
-        str, ...
-    ] = ()  # managers whose fields must become ours first: beside theirs ours are invalid
+    # Managers whose fields must become ours first: beside theirs ours are invalid.
+    takes: tuple[str, ...] = ()
     problem: Problem | None = None
     scaler: str = ""  # who scales it, where the repository doesn't say so
     version: str = ""  # resourceVersion that it speaks of
@@ -318,58 +317,28 @@ def _step_for_stranger(situation: Situation, wanted: Wanted, live: Live) -> Step
 
 
 def _prunes(situation: Situation) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
-    members = situation.inventory.members
+    policy, inventory = situation.policy.prune, situation.inventory
     wanted = situation.desired or situation.wanted
     # A desired object that couldn't be placed (its kind is unknown now) is still desired.
     unplaced = {problem.key for problem in situation.unplannable if problem.key}
-    names = {(key.group, key.kind, key.name) for key in unplaced}
-    leaving = [
-        seen
-        for key, seen in members.items()
-        if key not in wanted
-        and (key.group, key.kind, key.name) not in names
-        and not seen.deleting
-        and can_be_ours(situation, key)
-    ]
-    if not leaving and (wanted or unplaced):
+    gone = leaving(inventory.members, wanted, unplaced, situation.namespaces)
+    if not gone and (wanted or unplaced):
         return (), ()
-    desired_uids = {members[key].uid for key in wanted if key in members}
-    looks = situation.inventory.looks
-    desired_uids.update(look.observed.uid for key in wanted if isinstance(look := looks.get(key), Live))
+    desired_uids = uids_of(wanted, inventory)
     steps = [
-        _prune_step(
-            Candidate(seen, situation.owner, desired_uids),
-            situation.policy.prune,
-            situation.answers.get(seen.key),
-        )
-        for seen in leaving
+        _prune_step(Candidate(seen, situation.owner, desired_uids), policy, situation.answers.get(seen.key))
+        for seen in gone
     ]
     steps.sort(key=lambda step: (-step.wave, -step.stage, step.key))
     deletions = sum(step.verb is Verb.DELETE for step in steps)
-    ours = [
-        key
-        for key, seen in members.items()
-        if seen.membership(situation.owner) is Membership.MEMBER and can_be_ours(situation, key)
-    ]
+    ours = ours_among(inventory.members, situation.owner, situation.namespaces)
     desired = {*wanted, *unplaced}
-    whole = refused_as_a_whole(deletions, ours, desired, situation.policy.prune)
+    whole = refused_as_a_whole(deletions, ours, desired, policy)
     if whole:
         steps = [_kept(step, whole) if step.acts else step for step in steps]
-    elif not desired and not situation.policy.prune.approved:
-        whole = Problem(
-            Reason.EMPTY_RENDER,
-            "the revision has no objects",
-            Blame.REPOSITORY,
-            "spec.source.path",
-            f"correct the path, or add manifests; if it is meant, annotate the Application with "
-            f"{APPROVE_ANNOTATION}: <revision>",
-        )
+    elif not desired and not policy.approved:
+        whole = nothing_desired()
     return tuple(steps), (whole,) if whole else ()
-
-
-def can_be_ours(situation: Situation, key: ObjectKey) -> bool:
-    """Whoever may write in a namespace can forge all marks of a member there; elsewhere they don't count."""
-    return situation.namespaces is None or not key.namespace or key.namespace in situation.namespaces
 
 
 def to_ask(decided: Plan) -> list[ObjectKey]:

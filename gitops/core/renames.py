@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from gitops.core.model import ObjectKey
+from gitops.core.reading import part
 
 _ENOUGH = 0.7  # of all fields
 _MOST_PAIRS = 2_000  # of one kind: comparing all with all must not take seconds
@@ -50,8 +51,7 @@ def _likeness(old: frozenset[_Leaf], new: frozenset[_Leaf], names: tuple[str, st
 
 
 def _fields(obj: Mapping[str, Any]) -> frozenset[_Leaf]:
-    metadata = obj.get("metadata")
-    told = metadata if isinstance(metadata, Mapping) else {}
+    told = part(obj, "metadata")
     # Labels carry versions and names: they alone make nothing alike.
     rest = {name: value for name, value in obj.items() if name not in ("metadata", "apiVersion", "kind")}
     kept = {name: value for name, value in told.items() if name not in _NAMES | _IGNORED_METADATA}

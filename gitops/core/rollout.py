@@ -12,6 +12,7 @@ import orjson
 from gitops.api.group import CONFIG_CHECKSUM_ANNOTATION
 from gitops.core.identity import Owner, digest
 from gitops.core.model import GroupKind, Manifest, ObjectKey
+from gitops.core.reading import at, part
 from gitops.core.references import references
 
 # A Job runs once and a CronJob's next run reads what is there then: nothing to restart.
@@ -50,7 +51,7 @@ def with_checksums(
 
 def uses_of(manifest: Manifest, namespace: str) -> set[ObjectKey]:
     """The ConfigMaps and Secrets that the Pods of a workload in `namespace` read."""
-    pod = _mapping(_template(_rest(manifest)).get("spec"))
+    pod = part(_rest(manifest), "spec", "template", "spec")
     return {ObjectKey("", one.kind, namespace, one.name) for one in references(pod)}
 
 
@@ -82,9 +83,11 @@ def _digest_of(config: Manifest, owner: Owner) -> str:
 def _with_annotation(manifest: Manifest, checksum: str) -> Manifest | None:
     """None where the template is none: the server says what is wrong with it."""
     fields = _rest(manifest)
-    template = _template(fields)
+    template = at(fields, ("spec", "template"))
+    if not template or not isinstance(template, dict):
+        return None
     metadata = {} if template.get("metadata") is None else template["metadata"]
-    if not template or not isinstance(metadata, dict):
+    if not isinstance(metadata, dict):
         return None
     annotations = {} if metadata.get("annotations") is None else metadata["annotations"]
     if not isinstance(annotations, dict):
@@ -99,13 +102,5 @@ def _rest(manifest: Manifest) -> dict[str, Any]:
     return found
 
 
-def _template(obj: Mapping[str, Any]) -> dict[str, Any]:
-    return _mapping(_mapping(obj.get("spec")).get("template"))
-
-
-def _annotations(obj: Mapping[str, Any]) -> dict[str, Any]:
-    return _mapping(_mapping(_template(obj).get("metadata")).get("annotations"))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _annotations(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    return part(obj, "spec", "template", "metadata", "annotations")

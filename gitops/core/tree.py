@@ -7,6 +7,7 @@ from typing import Any
 
 from gitops.core.health import HEALTHY, Health, HealthState
 from gitops.core.model import ObjectKey
+from gitops.core.reading import part
 
 # Worst first. What can't be told apart from broken comes before what only takes its time.
 _RANKS = {
@@ -82,7 +83,7 @@ class Fold:
 def seen(obj: Mapping[str, Any], key: ObjectKey, health: Health) -> Seen:
     """Read a live object, or its PartialObjectMetadata."""
     metadata = obj["metadata"]
-    status, spec = _part(obj, "status"), _part(obj, "spec")
+    status, spec = part(obj, "status"), part(obj, "spec")
     created = metadata.get("creationTimestamp")
     return Seen(
         key,
@@ -109,11 +110,6 @@ def _ready(kind: str, spec: Mapping[str, Any], status: Mapping[str, Any]) -> str
         case "Job":
             return f"{status.get('succeeded') or 0}/{spec.get('completions') or 1}"
     return ""
-
-
-def _part(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = obj.get(name)
-    return found if isinstance(found, Mapping) else {}
 
 
 def forest(members: Iterable[Seen], owned: Iterable[Seen]) -> tuple[Node, ...]:

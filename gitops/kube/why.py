@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gitops.api.group import APPLYSET_PART_OF_LABEL
@@ -15,10 +14,10 @@ from gitops.core.why.lookups import POD, SECRET, messages
 from gitops.core.why.model import Object, World
 from gitops.core.why.needs import EVENT, needs
 from gitops.core.why.refusals import WEBHOOKS
-from gitops.kube.client import JSON, METADATA_LIST, Client
+from gitops.kube.client import JSON, METADATA_LIST, Client, Reply
+from gitops.kube.listing import Listed, list_up_to
 from gitops.kube.objects import typed
 
-_PAGE = 500  # objects of one answer
 _MOST = 5000  # objects of a list; of what has more, not all is known
 _ROUNDS = 4  # from an Ingress over Services and Pods to claims
 _LOGS = 3  # Pods whose logs are read
@@ -77,18 +76,19 @@ async def members_in_trouble(
     Who may not list a kind across the cluster is asked for each of `namespaces` instead. Kinds that
     are healthy as soon as they exist are not asked for.
     """
-    selector = {"labelSelector": f"{APPLYSET_PART_OF_LABEL}={identity}"}
+    selector = f"{APPLYSET_PART_OF_LABEL}={identity}"
     trouble: dict[ObjectKey, Object] = {}
     unreadable: dict[GroupKind, str] = {}
 
     async def read(resource: Resource) -> None:
-        lists = [await _list(client, resource, "", selector)]
-        if lists[0].failure and resource.namespaced:
-            lists = [await _list(client, resource, place, selector) for place in sorted(namespaces)]
+        lists = [await _list(client, resource, "", selector=selector)]
+        if isinstance(lists[0], Reply) and resource.namespaced:
+            lists = [await _list(client, resource, place, selector=selector) for place in sorted(namespaces)]
         for found in lists:
-            if found.failure:
-                unreadable[resource.group_kind] = found.failure
-            for item in found.items:
+            if isinstance(found, Reply):
+                unreadable[resource.group_kind] = _message(found)
+                continue
+            for item in found.objects:
                 obj = typed(item, resource.group_kind)
                 if assess(obj).state in _TROUBLE:
                     trouble[_key_of(obj, resource.group_kind)] = obj
@@ -97,38 +97,23 @@ async def members_in_trouble(
     return dict(sorted(trouble.items())), unreadable
 
 
+def _message(reply: Reply) -> str:
+    return str(reply.failure.get("message"))
+
+
 def _key_of(obj: Object, kind: GroupKind) -> ObjectKey:
     metadata = obj["metadata"]
     return ObjectKey(*kind, metadata.get("namespace", ""), metadata["name"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The answer to a LIST, or what the server said instead."""
-
-    items: tuple[Mapping[str, Any], ...] = ()
-    complete: bool = False
-    failure: str = ""
-
-
-async def _list(client: Client, resource: Resource, namespace: str, chosen: Mapping[str, str]) -> _Found:
-    """The objects of a type, page by page, until there are too many. Of Secrets, metadata only."""
+async def _list(
+    client: Client, resource: Resource, namespace: str, *, selector: str = "", fields: str = ""
+) -> Listed | Reply:
+    """The objects of a type, until there are too many. Of Secrets, metadata only."""
     accept = METADATA_LIST if resource.group_kind == SECRET else JSON
-    params = {**chosen, "limit": str(_PAGE)}
-    items: list[Mapping[str, Any]] = []
-    while len(items) < _MOST:
-        reply = await client.request(
-            "GET", resource.collection(namespace), params=params, accept=accept, label=resource.plural
-        )
-        if not reply.ok:
-            return _Found(tuple(items), failure=str(reply.failure.get("message")))
-        page = reply.json
-        items += page["items"]
-        more = page["metadata"].get("continue")
-        if not more:
-            return _Found(tuple(items), complete=True)
-        params = {**params, "continue": more}
-    return _Found(tuple(items))
+    return await list_up_to(
+        _MOST, client, resource, namespace, selector=selector, fields=fields, accept=accept
+    )
 
 
 class _Reader:
@@ -155,11 +140,12 @@ class _Reader:
         if resource is None:
             self._unreadable[kind] = "the cluster doesn't serve it"
             return
-        chosen = {"fieldSelector": f"metadata.name={name}"} if name else {}
-        found = await _list(self._client, resource, namespace, chosen)
-        if found.failure:
-            self._unreadable[kind] = found.failure
-        for item in found.items:
+        fields = f"metadata.name={name}" if name else ""
+        found = await _list(self._client, resource, namespace, fields=fields)
+        if isinstance(found, Reply):
+            self._unreadable[kind] = _message(found)
+            return
+        for item in found.objects:
             self._keep(kind, typed(item, kind))
         if found.complete and not name:
             self._read.add((kind, namespace))

@@ -53,7 +53,8 @@ def controller(
     \b
     Example: gitops controller --kubeconfig ~/.kube/config --listen 127.0.0.1:8080
     """
-    from gitops.controller.run import Controller, Settings
+    from gitops.controller.run import Controller
+    from gitops.controller.settings import Settings
     from gitops.kube.client import Access
     from gitops.observe import logs
 

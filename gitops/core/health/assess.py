@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from gitops.core.health import pods, workloads
 from gitops.core.health.catalog import judge_of
 from gitops.core.health.generic import by_convention, outdated, switched_off
-from gitops.core.health.reading import conditions, is_true, part, text, words
+from gitops.core.health.reading import conditions, is_true, words
 from gitops.core.health.states import HEALTHY, Health, Object, progressing
 from gitops.core.model import GroupKind
+from gitops.core.reading import part, text
 
 _CODE: Mapping[GroupKind, Callable[[Object], Health]] = {**workloads.KINDS, **pods.KINDS}
 

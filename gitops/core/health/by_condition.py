@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from gitops.core.health.reading import Condition, at, by_type, is_false, is_true, items, text, words
+from gitops.core.health.reading import Condition, by_type, is_false, is_true, words
 from gitops.core.health.states import HEALTHY, Health, HealthState, degraded, progressing, suspended
 from gitops.core.health.words import is_permanent, passes, squeezed
+from gitops.core.reading import at, items, text
 
 # Conditions that sum up all others, the most telling first.
 _SUMMARIES = (

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gitops.core.health.by_condition import by_conditions, halted, of_parents
-from gitops.core.health.reading import Condition, at, items, number, part, text
+from gitops.core.health.reading import Condition
 from gitops.core.health.states import HEALTHY, Health, HealthState, Object, degraded, progressing, suspended
 from gitops.core.health.words import state_of
+from gitops.core.reading import at, items, number, part, text
 
 _SWITCHES = ("suspend", "suspended", "paused")
 # What a person has to see, whatever else the status says (Cluster API calls these terminal).

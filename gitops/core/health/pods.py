@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import conditions, is_false, is_true, items, number, part, text, words
+from gitops.core.health.reading import conditions, is_false, is_true, words
 from gitops.core.health.states import HEALTHY, Health, Object, degraded, progressing
 from gitops.core.model import GroupKind
+from gitops.core.reading import items, number, part, text
 
 # A container that waits for one of these waits in vain until somebody acts; so it does for all that begin
 # with Err or end with Error or BackOff.

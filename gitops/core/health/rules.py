@@ -14,8 +14,9 @@ from gitops.core.health.expressions import (
     value_of,
 )
 from gitops.core.health.generic import by_convention, outdated
-from gitops.core.health.reading import at, conditions, text, words
+from gitops.core.health.reading import conditions, words
 from gitops.core.health.states import HEALTHY, Health, HealthState, Object
+from gitops.core.reading import at, text
 
 _EMPTY: Mapping[str, Any] = {}
 

@@ -4,21 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from gitops.core.health.reading import (
-    Condition,
-    at,
-    by_type,
-    conditions,
-    is_false,
-    is_true,
-    items,
-    number,
-    part,
-    text,
-    words,
-)
+from gitops.core.health.reading import Condition, by_type, conditions, is_false, is_true, words
 from gitops.core.health.states import HEALTHY, Health, Object, degraded, progressing, suspended
 from gitops.core.model import GroupKind
+from gitops.core.reading import at, items, number, part, text
 
 _UNSEEN = "its controller has not looked at it yet"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gitops.core.health.reading import items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import ObjectSet, Subject
 from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
+from gitops.core.reading import items, part
 
 _GROUP = "rbac.authorization.k8s.io"
 _BINDINGS = frozenset({GroupKind(_GROUP, "ClusterRoleBinding"), GroupKind(_GROUP, "RoleBinding")})

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitops.api.group import ROLLOUT_ANNOTATION
-from gitops.core.health.reading import at, items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import SERVING, WORKLOADS, ObjectSet, Pod, Subject
 from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
+from gitops.core.reading import at, items, part
 from gitops.core.references import Reference, references
 
 _CONFIG_MAP, _SECRET = GroupKind("", "ConfigMap"), GroupKind("", "Secret")

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from gitops.core.health.reading import items, part
 from gitops.core.model import GroupKind, Manifest, ObjectKey
+from gitops.core.reading import items, part
 
 DEPLOYMENT = GroupKind("apps", "Deployment")
 STATEFUL_SET = GroupKind("apps", "StatefulSet")

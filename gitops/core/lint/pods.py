@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import DAEMON_SET, WORKLOADS, ObjectSet, Subject
 from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
+from gitops.core.reading import items, part
 
 _SERVICE_ACCOUNT = GroupKind("", "ServiceAccount")
 _SECRET = GroupKind("", "Secret")

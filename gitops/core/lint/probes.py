@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import items, number, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import SERVING, WORKLOADS, Container, ObjectSet, Subject
 from gitops.core.lint.severity import Severity
+from gitops.core.reading import items, number, part
 
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 _HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")

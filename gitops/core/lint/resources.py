@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import WORKLOADS, ObjectSet, Subject
 from gitops.core.lint.quantities import MEBIBYTE, quantity
 from gitops.core.lint.severity import Severity
+from gitops.core.reading import items, part
 
 _LEAST_CPU = 0.05  # cores; the quota is 5 ms of every 100 ms
 _LEAST_MEMORY = 16 * MEBIBYTE

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import SERVICE, ObjectSet, Subject, has_labels
 from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
+from gitops.core.reading import items, part
 
 _INGRESS = GroupKind("networking.k8s.io", "Ingress")
 _ROUTES = frozenset(

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, items, part
 from gitops.core.lint.model import Hit, Rule
 from gitops.core.lint.objects import (
     DEPLOYMENT,
@@ -17,6 +16,7 @@ from gitops.core.lint.objects import (
 )
 from gitops.core.lint.severity import Severity
 from gitops.core.model import GroupKind
+from gitops.core.reading import at, items, part
 
 _AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _SCALED_OBJECT = GroupKind("keda.sh", "ScaledObject")

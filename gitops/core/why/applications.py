@@ -9,9 +9,9 @@ from gitops.api.application import Application
 from gitops.api.group import GROUP, KIND
 from gitops.api.status import ConditionType, ObjectReference, ProblemReport
 from gitops.core.conditions import DIAGNOSED, NOTICES, STANDING
-from gitops.core.health.reading import text
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Reason
+from gitops.core.reading import text
 from gitops.core.why.lookups import describe, namespace_flag, typed_name
 from gitops.core.why.model import Cause, Depth, Evidence, World
 from gitops.core.why.refusals import Refusal, refusal

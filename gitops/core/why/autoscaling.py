@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, conditions, is_false, is_true, items, number, part, text, words
+from gitops.core.health.reading import conditions, is_false, is_true, words
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, number, part, text
 from gitops.core.why.lookups import (
     describe,
     is_absent,

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, conditions, is_false, is_true, items, text, words
+from gitops.core.health.reading import conditions, is_false, is_true, words
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, text
 from gitops.core.why.lookups import POD, SERVICE, describe, get, is_absent, listed, namespace_flag, of_kind
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 from gitops.core.why.services import service_causes

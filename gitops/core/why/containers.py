@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitops.core.health.reading import items, number, part, text
 from gitops.core.model import ObjectKey
+from gitops.core.reading import items, number, part, text
 from gitops.core.why.images import REASONS, image_cause
 from gitops.core.why.lookups import describe, get, namespace_flag
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gitops.core.health.reading import conditions, is_true, text
+from gitops.core.health.reading import conditions, is_true
 from gitops.core.model import ObjectKey
+from gitops.core.reading import text
 from gitops.core.why.lookups import describe, messages, namespace_flag
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 from gitops.core.why.refusals import refusal

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gitops.core.health import HealthState, assess
-from gitops.core.health.reading import at, items, text
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, text
 from gitops.core.why import pods, workloads
 from gitops.core.why.autoscaling import AUTOSCALER, BUDGET, autoscaler_causes, budget_causes
 from gitops.core.why.cluster import (

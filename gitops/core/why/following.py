@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gitops.core.health import HealthState, assess
-from gitops.core.health.reading import at, items, part, text
 from gitops.core.model import ObjectKey
+from gitops.core.reading import at, items, part, text
 from gitops.core.why.autoscaling import AUTOSCALER, target_of
 from gitops.core.why.lookups import POD, SERVICE, is_ready, labels_of, matches, of_kind
 from gitops.core.why.model import Object, World

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import items, part, text
 from gitops.core.model import ObjectKey
+from gitops.core.reading import items, part, text
 from gitops.core.why.lookups import SECRET, describe, get, is_absent, listed, messages, namespace_flag
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import at, conditions, is_true, items, part, text
+from gitops.core.health.reading import conditions, is_true
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, part, text
 from gitops.core.why.model import Object, World
 
 POD = GroupKind("", "Pod")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from gitops.core.health.reading import at, items, text
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, text
 from gitops.core.why.autoscaling import AUTOSCALER, METRICS_API, target_of
 from gitops.core.why.cluster import API_SERVICE, DEFINITION
 from gitops.core.why.lookups import POD, SECRET, SERVICE

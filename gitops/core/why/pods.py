@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, conditions, is_false, is_true, items, text, words
+from gitops.core.health.reading import conditions, is_false, is_true, words
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, text
 from gitops.core.why.containers import container_causes
 from gitops.core.why.lookups import POD, describe, get
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World

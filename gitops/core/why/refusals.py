@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops.core.health.reading import items, part, text
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import items, part, text
 from gitops.core.why.lookups import describe, namespace_flag, of_kind
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import at, by_type, conditions, is_false, items, number, part, text, words
+from gitops.core.health.reading import by_type, conditions, is_false, words
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, number, part, text
 from gitops.core.why.lookups import (
     SERVICE,
     describe,

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import conditions, is_false, text
+from gitops.core.health.reading import conditions, is_false
 from gitops.core.model import ObjectKey
+from gitops.core.reading import text
 from gitops.core.why.lookups import describe, listed
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World
 

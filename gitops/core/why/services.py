@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops.core.health.reading import at, items, number, part, text
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, number, part, text
 from gitops.core.why.lookups import (
     POD,
     describe,

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, items, text
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, text
 from gitops.core.why.containers import missing_cause
 from gitops.core.why.lookups import describe, get, is_absent, messages, of_kind
 from gitops.core.why.model import Cause, Depth, Evidence, Object, World

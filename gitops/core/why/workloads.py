@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from gitops.core.health.reading import at, conditions, is_false, is_true, items, number, part, text, words
+from gitops.core.health.reading import conditions, is_false, is_true, words
 from gitops.core.model import GroupKind, ObjectKey
+from gitops.core.reading import at, items, number, part, text
 from gitops.core.why.creation import creation_causes
 from gitops.core.why.lookups import POD, describe, is_ready, namespace_flag, of_kind, typed_name
 from gitops.core.why.model import Cause, Depth, Evidence, Object, Rule, World

@@ -167,7 +167,9 @@ def test_a_kubeconfig_that_is_wrong_is_named(command: Command, tmp_path: Path) -
 def test_a_cluster_that_cannot_be_asked_says_why(command: Command, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     nobody = kubeconfig(command, tmp_path, server=f"https://127.0.0.1:{port}")
-    refused(command("status", kubeconfig=nobody), "accepts no connection", "check that the cluster runs")
+    for looks_or_acts in (("status",), ("sync", "shop")):
+        ran = command(*looks_or_acts, kubeconfig=nobody)
+        refused(ran, "accepts no connection", "check that the cluster runs")
     expired = kubeconfig(command, tmp_path, token="planted-and-expired")
     ran = command("status", kubeconfig=expired)
     refused(ran, "doesn't accept the credentials", "log in again")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gitops.controller.applications import Registry
-from gitops.controller.run import Controller, Settings
+from gitops.controller.housekeeping import commits_in_use
 from gitops.core.resources import APPLICATIONS
 
 APPLIED, OLDER, HELD = ("a" * 40, "b" * 40, "c" * 40)
@@ -37,9 +37,7 @@ def registry(*documents: dict[str, Any]) -> Registry:
 
 
 def test_commits_of_the_history_and_of_holds_stay_in_the_mirror() -> None:
-    controller = Controller(Settings())
-    controller._registry = registry(document(hold=HELD))
-    assert controller._commits_in_use() == {APPLIED, OLDER, HELD}
+    assert commits_in_use(registry(document(hold=HELD)).all(), ()) == {APPLIED, OLDER, HELD}
 
 
 def test_a_hold_that_begins_or_ends_ends_the_sync_under_way() -> None:

@@ -7,8 +7,8 @@ import yaml
 
 from gitops.core.health import catalog
 from gitops.core.health.definition import Definition, InvalidRulesError, check, read_kinds
-from gitops.core.health.reading import text
 from gitops.core.health.rules import Judge
+from gitops.core.reading import text
 
 NAMES = sorted(catalog.names())
 
