@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitops.cli.look import Screen
-from gitops.cli.options import Exit, Output
+from gitops.cli.options import Output
 from gitops.cli.overview import overview, row_of
+from gitops.cli.watching import show
 from gitops.core.model import ObjectKey
 from gitops.core.resources import APPLICATIONS
 from gitops.kube.client import Access, Client, Reply
@@ -27,19 +28,9 @@ async def run(
         feed = Feed(client)
         view = _View(feed, query, name is not None, screen)
         feed.replace(query, await _read(client, query))
-        if follow:
-            from gitops.cli.watching import watch
-
-            return await watch(feed, view, screen, output)
-        if output is Output.TEXT:
-            print("\n".join(view.text()))
-        else:
-            from gitops.cli.terminal import print_data
-
-            print_data(view.data(), output)
+        return await show(feed, view, screen, output, follow=follow)
     finally:
         await client.close()
-    return Exit.DONE
 
 
 def _query(name: str | None, access: Access, namespace: str | None) -> Query:
