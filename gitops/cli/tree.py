@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitops.api.application import Application, InvalidApplication
-from gitops.api.group import API_VERSION, APPLYSET_PART_OF_LABEL, KIND
+from gitops.api.group import API_VERSION, APPLYSET_PART_OF_LABEL, HOOK_OF_LABEL, KIND
 from gitops.cli.look import Screen
 from gitops.cli.options import Output
 from gitops.cli.tree_look import as_data, drawn, flat, notes
@@ -99,12 +99,15 @@ class TreeView:
         kinds = kinds_of(app.metadata)
         # Of what was never created we can only say that it is missing if we looked.
         kinds |= {GroupKind(one.object.group, one.object.kind) for one in app.status.problems if one.object}
-        spaces = tuple(sorted(namespaces_of(app.metadata)))
-        owned = {one.group_kind: one for one in ownable(sorted(kinds), self.catalog)}
-        selector = f"{APPLYSET_PART_OF_LABEL}={applyset_id(app.metadata.namespace, app.metadata.name)}"
-        for kind in sorted(kinds - owned.keys()):
-            if resource := self.catalog.preferred(kind):
-                yield resource, spaces if resource.namespaced else ("",), selector
+        hooks = {GroupKind(one.object.group, one.object.kind) for one in app.status.hooks}
+        homes = {one.object.namespace for one in app.status.hooks if one.object.namespace}
+        spaces = tuple(sorted(namespaces_of(app.metadata) | homes))
+        owned = {one.group_kind: one for one in ownable(sorted(kinds | hooks), self.catalog)}
+        own = applyset_id(app.metadata.namespace, app.metadata.name)
+        for label, chosen in ((APPLYSET_PART_OF_LABEL, kinds), (HOOK_OF_LABEL, hooks)):
+            for kind in sorted(chosen - owned.keys()):
+                if resource := self.catalog.preferred(kind):
+                    yield resource, spaces if resource.namespaced else ("",), f"{label}={own}"
         for resource in owned.values():
             yield resource, spaces, ""
 
@@ -141,8 +144,14 @@ class TreeView:
             found: item for query in self._of_application(obj, 0) for found, item in self._live(query).items()
         }
         judges = _judges(app)
-        members = [_judged(found, item, judges) for found, item in live.items() if _is_member(item, app)]
-        owned = [_seen(found, item) for found, item in live.items() if not _is_member(item, app)]
+        members, owned = [], []
+        for found, item in live.items():
+            if _is_member(item, app):
+                members.append(_judged(found, item, judges))
+            elif phase := _phase_of(found, item, app):
+                members.append(replace(_seen(found, item), hook=phase))
+            else:
+                owned.append(_seen(found, item))
         nodes = [
             self._application_node(child.key, live[child.key], depth - 1)
             if child.key.group_kind == APPLICATIONS.group_kind and depth and child.key in live
@@ -250,6 +259,16 @@ def _is_member(obj: Mapping[str, Any], app: Application) -> bool:
     labels = obj["metadata"].get("labels") or {}
     own = applyset_id(app.metadata.namespace, app.metadata.name)
     return bool(labels.get(APPLYSET_PART_OF_LABEL) == own)
+
+
+def _phase_of(key: ObjectKey, obj: Mapping[str, Any], app: Application) -> str:
+    """The phase of a hook of the newest sync; empty for everything else."""
+    labels = obj["metadata"].get("labels") or {}
+    if labels.get(HOOK_OF_LABEL) != applyset_id(app.metadata.namespace, app.metadata.name):
+        return ""
+    return next(
+        (one.phase for one in app.status.hooks if (one.object.kind, one.name) == (key.kind, key.name)), ""
+    )
 
 
 def _application(obj: Mapping[str, Any]) -> Application | None:

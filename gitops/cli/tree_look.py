@@ -75,8 +75,11 @@ def _entry(
     cells = f"{node.ready:<5}  {age(node.created, now):<4}  {restarts}".rstrip()
     word = "" if state is HealthState.HEALTHY else str(state)
     bold = screen.paint(name, "bold") if shown or (word and state is not HealthState.SUSPENDED) else name
-    painted = f"{branch}{screen.sign(state)} {bold}"
-    return _Entry(f"{branch}? {name}", painted, word, cells, plain(node.health.message), len(branch) + 2)
+    hook = f"  ({node.hook} hook)" if node.hook else ""
+    painted = f"{branch}{screen.sign(state)} {bold}{screen.paint(hook, 'dim')}"
+    return _Entry(
+        f"{branch}? {name}{hook}", painted, word, cells, plain(node.health.message), len(branch) + 2
+    )
 
 
 def _folded(branch: str, fold: Fold, screen: Screen) -> _Entry:
@@ -121,7 +124,8 @@ def _hidden(node: Node, *, long: bool) -> int:
 def flat(node: Node) -> dict[str, str]:
     """Each object in one line, by its name, without what changes by itself: for a pipe that follows."""
     found: dict[str, str] = {}
-    parts = [str(node.key), str(node.health.state), node.ready]
+    hook = f"{node.hook} hook" if node.hook else ""
+    parts = [str(node.key), hook, str(node.health.state), node.ready]
     restarts = f"{node.restarts} restarts" if node.restarts else ""
     words = plain(node.health.message)
     found[str(node.key)] = "  ".join(part for part in (*parts, restarts, words) if part)
@@ -139,6 +143,7 @@ def as_data(node: Node) -> dict[str, Any]:
         "name": node.key.name,
         "health": str(node.health.state),
         "message": node.health.message,
+        "hook": node.hook or None,
         "ready": node.ready or None,
         "restarts": node.restarts,
         "created": node.created.isoformat().replace("+00:00", "Z") if node.created else None,

@@ -49,6 +49,7 @@ class Seen:
     ready: str = ""  # "2/3" of what has parts that get ready
     restarts: int = 0
     is_old: bool = False  # a ReplicaSet that a newer one replaced
+    hook: str = ""  # the phase of a sync in which it ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Node:
     is_old: bool = False
     uid: str = ""
     children: tuple["Node", ...] = ()
+    hook: str = ""
 
     @property
     def worst(self) -> HealthState:
@@ -140,7 +142,17 @@ def forest(members: Iterable[Seen], owned: Iterable[Seen]) -> tuple[Node, ...]:
 def _node(one: Seen, children: Iterable[Node]) -> Node:
     # An old ReplicaSet is no news, whatever its status says.
     health = HEALTHY if one.is_old and one.health.state is not HealthState.DEGRADED else one.health
-    return Node(one.key, health, one.created, one.ready, one.restarts, one.is_old, one.uid, ordered(children))
+    return Node(
+        one.key,
+        health,
+        one.created,
+        one.ready,
+        one.restarts,
+        one.is_old,
+        one.uid,
+        ordered(children),
+        one.hook,
+    )
 
 
 def ordered(nodes: Iterable[Node]) -> tuple[Node, ...]:

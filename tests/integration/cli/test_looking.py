@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.command import Command
 from tests.support.controller import HOME, Controller
-from tests.support.manifests import config_map, running, secret, service, thing, to_yaml
+from tests.support.manifests import annotated, config_map, job, running, secret, service, thing, to_yaml
 from tests.support.site import API, App, Site
 
 
@@ -111,7 +111,11 @@ def test_the_tree_goes_down_to_the_pods_and_the_events_come_from_there(
     controller: Controller, command: Command, site: Site
 ) -> None:
     app = site.synced(
-        running("web", replicas=2), service("web"), config_map("a"), secret("s", {"k": "planted"})
+        running("web", replicas=2),
+        service("web"),
+        config_map("a"),
+        secret("s", {"k": "planted"}),
+        annotated(job("migrate"), hook="PreSync"),
     )
     ran = command("tree", app.name, "-n", HOME)
     assert (ran.code, ran.err) == (0, "")
@@ -129,7 +133,11 @@ def test_the_tree_goes_down_to_the_pods_and_the_events_come_from_there(
     data = command("tree", f"{HOME}/{app.name}", "-o", "json").data
     assert data["unreadable"] == []
     top = {one["kind"]: one for one in data["tree"]["children"]}
-    assert set(top) == {"Deployment", "Service", "ConfigMap", "Secret"}
+    assert set(top) == {"Deployment", "Service", "ConfigMap", "Secret", "Job"}
+    migrate = top["Job"]
+    assert (migrate["hook"], migrate["health"]) == ("PreSync", "Healthy")
+    assert [one["kind"] for one in migrate["children"]] == ["Pod"]
+    assert f"Job {migrate['name']}  (PreSync hook)" in ran.out
     assert top["Deployment"]["children"][0]["children"][0]["health"] == "Healthy"
     assert command("tree", "deployment/web", "-n", site.namespace, "-o", "json").data["tree"]["children"]
 
