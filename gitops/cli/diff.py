@@ -10,10 +10,11 @@ from gitops.cli.ahead import Ready
 from gitops.cli.applications import list_applications
 from gitops.cli.options import DiffOutput as Format
 from gitops.cli.options import Exit, Output
-from gitops.cli.target import resolve
+from gitops.cli.target import is_name, resolve
 from gitops.core.conditions import NOTICES
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, Problem, Reason
+from gitops.git.process import prepare
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace, has_access
 from gitops.kube.discovery import discover
@@ -93,6 +94,8 @@ async def _against_cluster(
         applications = await list_applications(client, home)
         # Imported while Git works, and then the renderer. Not so what needs Rich: gitops.observe.logs,
         # which anything may import meanwhile, pretends to all threads for a moment that there is none.
+        if is_name(target, app_name):
+            prepare()  # first, or Git would be started only when both imports are done
         (app, place, new), begun = await asyncio.gather(
             resolve(client, Path(target), app_name, home, applications), _imported("begun")
         )

@@ -17,6 +17,11 @@ from gitops.kube.client import Client
 _LOCAL = "file:///work-tree"
 
 
+def is_name(target: str, app_name: str | None) -> bool:
+    """Whether an argument names an Application, whose repository is asked, and not a folder."""
+    return app_name is None and not os.path.lexists(target)
+
+
 async def resolve(
     client: Client, folder: Path, app_name: str | None, home: str, applications: list[Application]
 ) -> tuple[Application, Place, bool]:
@@ -25,7 +30,7 @@ async def resolve(
     Raises GitopsError.
     """
     target = str(folder)
-    if app_name is None and not os.path.lexists(folder):
+    if is_name(target, app_name):
         app = named(target, home, applications)
         return app, await newest(client, app), False
     place = of_folder(folder)

@@ -133,6 +133,11 @@ class Output:
         return self.stdout.decode("utf-8", "replace")
 
 
+def prepare() -> None:
+    """Import what `running` needs, a twentieth of a second that commands without Git save."""
+    import git.cmd  # noqa: F401
+
+
 @contextlib.contextmanager
 def running(
     arguments: Sequence[str],
@@ -148,7 +153,7 @@ def running(
     `timeout` is in seconds. `settings` are `name=value` pairs of Git's configuration;
     `environment` adds variables. Neither may hold a secret: processes of the same user see them.
     """
-    from git.cmd import Git  # here: it costs a tenth of a second that commands without Git save
+    from git.cmd import Git  # here, see `prepare`
 
     own = _ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": ""} | dict(environment or {})
     own["GIT_DIR"] = str(repository) if repository else "/dev/null"
