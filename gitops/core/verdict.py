@@ -224,11 +224,19 @@ def safe_message(message: str) -> str:
     The server repeats what it couldn't decode or validate: `Invalid value: "…"`, and for a wrong
     type the value as Go prints it, without quotes. Names in quotes (fields, resources) have a shape
     that values of interest rarely have, so everything in quotes goes unless it is the Secret's own
-    kind, a path, or the manager that a conflict is with.
+    kind, a path, or the manager that a conflict is with. Who may not do what is told before the
+    server looks at the manifest: it names only the request.
     """
-    return _QUOTED.sub(_quoted, _GO_VALUE.sub('got "***"', message))
+    denied = _DENIED.match(message)
+    told, rest = (denied.group(0), message[denied.end() :]) if denied else ("", message)
+    return told + _QUOTED.sub(_quoted, _GO_VALUE.sub('got "***"', rest))
 
 
+# The authorizer's refusal: apiserver/pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage.
+_DENIED = re.compile(
+    r'secrets(?: "[a-z0-9.\-]+")? is forbidden: User "[\w.:@/\-]+" cannot [a-z]+ resource "secrets" '
+    r'in API group ""(?: in the namespace "[a-z0-9\-]+"| at the cluster scope)'
+)
 # "expected string, got &value.valueUnstructured{Value:5}": the value has no end that could be found.
 _GO_VALUE = re.compile(r"\bgot &.*", re.DOTALL)
 _QUOTED = re.compile(r'(?<!conflict with )(?<!conflicts with )"(?:[^"\\]|\\.)*"|`[^`]*`')

@@ -89,6 +89,14 @@ def test_values_are_masked_however_they_are_quoted(message: str) -> None:
 def test_names_that_help_stay() -> None:
     conflict = 'Apply failed with 1 conflict: conflict with "kubectl-edit": .data.k'
     assert safe_message(conflict) == conflict
+    denied = (
+        'secrets "login" is forbidden: User "system:serviceaccount:team:deployer" cannot patch resource '
+        '"secrets" in API group "" in the namespace "shop"'
+    )
+    assert safe_message(denied) == denied
+    by_webhook = denied.replace("cannot patch", 'cannot "hunter2"')
+    assert "hunter2" not in safe_message(by_webhook)
+    assert "hunter2" not in safe_message(f'{denied}: "hunter2"')
     assert safe_message('no kind "Secret" in version "v1"') == 'no kind "Secret" in version "v1"'
 
 
