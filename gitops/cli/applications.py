@@ -94,6 +94,10 @@ def _application(reply: Reply, key: ObjectKey, client: Client) -> Application:
 
 def refusal(reply: Reply, key: ObjectKey, client: Client) -> GitopsError:
     """What to tell when the API server didn't give, or take, what `key` names."""
+    from gitops.kube.objects import is_absent
+
+    if reply.status == 404 and reply.body and not is_absent(reply):
+        return not_installed(client)
     if reply.status == 404:
         return fail(
             Reason.INVALID_OBJECT,
@@ -103,3 +107,13 @@ def refusal(reply: Reply, key: ObjectKey, client: Client) -> GitopsError:
         )
     raise_unanswered(client, reply)
     return GitopsError(judge(reply.status, reply.failure, key).problem)
+
+
+def not_installed(client: Client) -> GitopsError:
+    """The API server doesn't know the kind Application."""
+    return fail(
+        Reason.UNKNOWN_KIND,
+        f"the kind Application is not installed in the cluster at {client.server}",
+        Blame.CLUSTER,
+        advice="install it with `gitops install`; without a controller its definition is enough",
+    )

@@ -43,15 +43,13 @@ def _query(name: str | None, access: Access, namespace: str | None) -> Query:
 
 
 async def _read(client: Client, query: Query) -> list[Mapping[str, Any]]:
-    """The Applications; none when the type isn't there, an error when they can't be read."""
+    """The Applications. Raises GitopsError when they can't be read, or there is none of the name."""
     from gitops.cli.applications import refusal
 
     found = await list_all(client, query.resource, query.namespace, fields=query.fields, at_once=True)
     name = query.fields.partition("=")[2]
     key = ObjectKey(APPLICATIONS.group, APPLICATIONS.kind, query.namespace, name or "*")
     if isinstance(found, Reply):
-        if found.status == 404 and not name:
-            return []
         raise refusal(found, key, client)
     if name and not found:
         raise refusal(Reply(404, b""), key, client)

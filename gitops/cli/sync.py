@@ -19,7 +19,7 @@ from gitops.api.group import (
 )
 from gitops.api.spec import Deploy, Prune
 from gitops.cli import application_file, plan
-from gitops.cli.applications import change, find, list_applications, refusal
+from gitops.cli.applications import change, find, list_applications, not_installed, refusal
 from gitops.cli.options import Output, Refused
 from gitops.cli.saved_plan import SavedPlan, load, moved
 from gitops.cli.sync_alone import PREFIX, person_of, sync_alone
@@ -267,12 +267,7 @@ def _compare(saved: SavedPlan, now: SavedPlan) -> None:
 async def _require_definition(client: Client) -> None:
     reply = await client.request("GET", f"/apis/{API_VERSION}", label="apis")
     if reply.status == 404:
-        raise fail(
-            Reason.UNKNOWN_KIND,
-            f"the kind Application is not installed in the cluster at {client.server}",
-            Blame.CLUSTER,
-            advice="install its CustomResourceDefinition with `gitops install`; no controller is needed",
-        )
+        raise not_installed(client)
     if not reply.ok:
         raise refusal(reply, ObjectKey(*APPLICATIONS.group_kind, "", "*"), client)
 

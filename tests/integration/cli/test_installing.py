@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.cluster import Cluster
 from tests.support.command import Command
-from tests.support.manifests import config_map, thing
+from tests.support.manifests import config_map, thing, to_yaml
 
 SYSTEM = "gitops-system"
 CRD = "applications.gitops.dev"
@@ -37,6 +37,32 @@ def changes(out: str) -> list[str]:
 
 
 CHANGES = ("created", "configured", "unchanged", "kept")
+
+
+@pytest.mark.usefixtures("empty")
+def test_where_nothing_is_installed_that_is_said(command: Command, tmp_path: Path) -> None:
+    for words in (
+        ["status"],
+        ["status", "-o", "json"],
+        ["status", "shop"],
+        ["sync", "shop"],
+        ["suspend", "shop"],
+        ["history", "shop"],
+    ):
+        ran = command(*words)
+        assert ran.code == 4, ran
+        assert "the kind Application is not installed in the cluster at https://127.0.0.1" in ran.err
+        assert "gitops install" in ran.err
+        assert ran.out == ""
+    for words in (["diff", "shop"], ["plan", "shop"], ["why", "shop"], ["tree", "shop"], ["events", "shop"]):
+        ran = command(*words)
+        assert ran.code in (2, 4), ran
+        assert ran.err.startswith("error: ")
+        assert "Traceback" not in ran.err
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.yaml").write_text(to_yaml(thing("v1", "ConfigMap", "a", "default")))
+    folder = command("diff", "folder", "-n", "default")
+    assert (folder.code, "+ ConfigMap default/a: create" in folder.out) == (1, True), folder
 
 
 @pytest.mark.usefixtures("empty")
