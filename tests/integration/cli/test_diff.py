@@ -90,6 +90,17 @@ def test_differences_are_code_1_and_the_next_sync_does_just_that(
         ("heal", "Deployment", "drifted"),
         ("delete", "ConfigMap", "gone"),
     }
+    as_comment = diff(command, app, "-o", "markdown")
+    assert as_comment.code == 1
+    assert "**1 to create, 2 to update, 1 drifted, 1 to adopt, 1 to prune**" in as_comment.out
+    for mark, key, what in (
+        ("+", f"ConfigMap {site.namespace}/added", "create"),
+        ("-", f"ConfigMap {site.namespace}/gone", "delete"),
+        ("~", f"Deployment.apps {site.namespace}/drifted", "heal"),
+    ):
+        assert f"| `{mark}` | {key} | {what} |" in as_comment.out
+    assert "Drifted in the cluster; a sync puts it back:" in as_comment.out
+    assert "(by kubectl-edit, " in as_comment.out
     predicted = {(kind, name): action for action, kind, name in steps(ran)}
     app.patch({"spec": {"suspend": False}})
     app.wait_ready()
@@ -298,6 +309,27 @@ def test_without_a_kubeconfig_it_is_code_4(command: Command, tmp_path: Path) -> 
     ran = command("diff", str(tmp_path), kubeconfig=tmp_path / "none")
     assert ran.code == 4
     assert "Traceback" not in ran.err
+
+
+def test_a_git_server_that_refuses_or_is_not_there_is_code_4(
+    cluster: Cluster, command: Command, site: Site
+) -> None:
+    private = site.new_repository("private", ("ada", "right-password"))
+    private.push({"app/a.yaml": to_yaml(config_map("a"))})
+    login = {"username": "ada", "password": "wrong-password-4711"}
+    cluster.create(thing("v1", "Secret", f"{site.name}-git", HOME, stringData=login))
+    named = {"repository": private.url, "credentials": {"secretName": f"{site.name}-git"}}
+    app = site.application(source=named)
+    refused = diff(command, app)
+    assert refused.code == 4, refused
+    assert "spec.source.credentials: 127.0.0.1 refuses the credentials" in refused.err
+    assert "4711" not in refused.out + refused.err
+    missing = site.application("missing", source={**named, "credentials": {"secretName": "none"}})
+    unread = diff(command, missing)
+    assert (unread.code, f"Secret {HOME}/none" in unread.err) == (4, True), unread
+    nowhere = site.application("nowhere", source={"repository": "http://127.0.0.1:9/shop.git"})
+    gone = diff(command, nowhere)
+    assert (gone.code, "127.0.0.1:9" in gone.err) == (4, True), gone
 
 
 def test_a_refusal_for_want_of_rights_is_code_4(
