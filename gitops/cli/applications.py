@@ -22,8 +22,8 @@ MANAGER = "gitops-cli"
 async def list_applications(client: Client, home: str) -> list[Application]:
     """All Applications that the user may see: of the cluster, or else of the namespace `home`.
 
-    None when the CRD isn't installed. Raises GitopsError when nobody answers, or when even those of
-    `home` can't be listed: could not read is not absent.
+    None when the CRD isn't installed: a folder can be compared all the same. Raises GitopsError when
+    nobody answers, or when even those of `home` can't be listed: could not read is not absent.
     """
     reply = await client.request("GET", APPLICATIONS.collection(), label="applications")
     if reply.status == 403:
@@ -107,6 +107,13 @@ def refusal(reply: Reply, key: ObjectKey, client: Client) -> GitopsError:
         )
     raise_unanswered(client, reply)
     return GitopsError(judge(reply.status, reply.failure, key).problem)
+
+
+async def require_definition(client: Client) -> None:
+    """Raises GitopsError where the API server doesn't know the kind Application, or doesn't say."""
+    reply = await client.request("GET", f"/apis/{API_VERSION}", label="apis")
+    if not reply.ok:
+        raise not_installed(client) if reply.status == 404 else refusal(reply, _key("", "*"), client)
 
 
 def not_installed(client: Client) -> GitopsError:

@@ -12,14 +12,13 @@ from pathlib import Path
 from gitops.api.application import Application
 from gitops.api.group import (
     ANSWER_WANTED,
-    API_VERSION,
     APPROVE_ANNOTATION,
     LEASE_NAME,
     RECONCILE_AT_ANNOTATION,
 )
 from gitops.api.spec import Deploy, Prune
 from gitops.cli import application_file, plan
-from gitops.cli.applications import change, find, list_applications, not_installed, refusal
+from gitops.cli.applications import change, find, list_applications, require_definition
 from gitops.cli.options import Output, Refused
 from gitops.cli.saved_plan import SavedPlan, load, moved
 from gitops.cli.sync_alone import PREFIX, person_of, sync_alone
@@ -31,7 +30,6 @@ from gitops.controller.one import Wish
 from gitops.core.approval import SHORTEST
 from gitops.core.model import ObjectKey
 from gitops.core.problem import Blame, GitopsError, Reason, fail
-from gitops.core.resources import APPLICATIONS
 from gitops.kube import holder
 from gitops.kube.client import Access, Client
 from gitops.kube.contexts import context_namespace
@@ -134,7 +132,7 @@ async def _dry_run(call: _Call, output: Output, *, color: bool) -> int:
 
 
 async def _run(call: _Call, output: Output, *, color: bool) -> int:
-    await _require_definition(call.client)
+    await require_definition(call.client)
     lease = await holder.find(call.client, LEASE_NAME, call.options.home)
     alone = lease is None or not lease.alive
     if lease and lease.alive and lease.identity.startswith(PREFIX):
@@ -264,14 +262,6 @@ def _compare(saved: SavedPlan, now: SavedPlan) -> None:
     raise _refused(what, "look at the new one: `gitops plan`")
 
 
-async def _require_definition(client: Client) -> None:
-    reply = await client.request("GET", f"/apis/{API_VERSION}", label="apis")
-    if reply.status == 404:
-        raise not_installed(client)
-    if not reply.ok:
-        raise refusal(reply, ObjectKey(*APPLICATIONS.group_kind, "", "*"), client)
-
-
 def _usage(what: str, advice: str) -> GitopsError:
     return fail(Reason.INVALID_OBJECT, what, Blame.SPEC, advice=advice)
 
@@ -297,10 +287,13 @@ def _tell(
 
 
 def _hint(app: Application, ended: Ended) -> str:
+    name = f"{app.metadata.namespace}/{app.metadata.name}"
     synced = next((one for one in app.status.conditions if one.type == "Synced"), None)
+    revision = app.status.revision.attempted if app.status.revision else None
+    if revision and any(one.reason == Reason.PRUNE_REFUSED for one in app.status.problems):
+        return f"\nto delete them all the same: gitops sync {name} --allow-prune={revision[:SHORTEST]}"
     if ended.result != "Refused" or synced is None or synced.reason != Reason.APPROVAL_REQUIRED:
         return ""
-    name = f"{app.metadata.namespace}/{app.metadata.name}"
     return f"\nto approve it: gitops plan {name} --save plan.json && gitops sync {name} --plan plan.json"
 
 

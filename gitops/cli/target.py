@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gitops.api.application import Application, InvalidApplication
 from gitops.api.group import API_VERSION, KIND
-from gitops.cli.applications import named
+from gitops.cli.applications import named, require_definition
 from gitops.cli.sources import Place, of_folder, of_repository
 from gitops.core.hold import hold_of
 from gitops.core.model import ObjectKey
@@ -30,6 +30,8 @@ async def resolve(
     Raises GitopsError.
     """
     target = str(folder)
+    if not applications and (app_name or is_name(target, app_name)):
+        await require_definition(client)
     if is_name(target, app_name):
         app = named(target, home, applications)
         return app, await newest(client, app), False

@@ -45,7 +45,7 @@ class HandOver:
     targets: Targets
     memories: Mapping[AppKey, Memory]
     due: Callable[[AppKey], None]
-    home: str  # the controller's own namespace, where no service account is required
+    home: str | None  # the namespace in which no service account is required; None: nowhere it is
     _waiting: dict[AppKey, dict[AppKey, _Signature | None]] = field(default_factory=lambda: defaultdict(dict))
 
     async def ask(
@@ -113,7 +113,7 @@ class HandOver:
         ]
 
     def _stand(self, other: Application, memory: Memory | None, asker: AppKey, since: float) -> Stand:
-        nobody = other.spec.service_account_name is None and other.metadata.namespace != self.home
+        nobody = other.spec.service_account_name is None and self.home not in (None, other.metadata.namespace)
         if other.metadata.deletion_timestamp or nobody:
             return Stand.SILENT
         if other.spec.suspend:

@@ -142,6 +142,7 @@ class One(Controller):
         judge: Callable[[Application], bool | None],
     ) -> None:
         super().__init__(replace(settings, verification_period=0.0))
+        self._home = None  # whoever runs this acts as themselves where no account is named
         self._key, self._wish, self._witness, self._judge = key, wish, witness, judge
         self._queue = self._entrance = _Queue(key)
         self._passed = asyncio.Event()
@@ -208,7 +209,6 @@ class One(Controller):
             actor=replace(self._reconciler.actor, witness=self._witness),
             witness=self._witness,
             within=self._within,
-            home=self._key[0],  # whoever runs this acts as themselves where no account is named
         )
 
     def _within(self, target: Target) -> Target:

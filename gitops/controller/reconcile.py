@@ -70,7 +70,7 @@ class Reconciler:
     handover: HandOver
     metrics: Metrics
     slots: asyncio.Semaphore  # how many may talk to the API server at once
-    home: str  # the controller's own namespace, where no service account is required
+    home: str | None  # the namespace in which no service account is required; None: nowhere it is
     within: Callable[[Target], Target] = lambda target: target  # what of a target is to be synced
     witness: Witness = field(default_factory=Witness)
 
@@ -85,7 +85,7 @@ class Reconciler:
         done = Pass(app, owner_of(app))
         if app.spec.suspend:
             return await self._suspended(done, memory)
-        if account is None and app.metadata.namespace != self.home:
+        if account is None and self.home not in (None, app.metadata.namespace):
             done.problems.append(_account_required())
             return None if await self.reporter.report(done, memory) else _UNTOLD
         await self._health_rules(done)

@@ -66,6 +66,7 @@ class Controller:
         self.settings = settings
         self.metrics = Metrics()
         self.port = 0
+        self._home: str | None = settings.namespace  # needs no service account; None: nobody does
         self._queue: Queue[AppKey] = Queue(self.metrics.queue_waited)
         self._memories: dict[AppKey, Memory] = {}
         self._busy: dict[AppKey, float] = {}
@@ -172,7 +173,7 @@ class Controller:
             targets=self._targets,
             memories=self._memories,
             due=self._due,
-            home=settings.namespace,
+            home=self._home,
         )
         self._reconciler = self._new_reconciler(client)
 
@@ -203,7 +204,7 @@ class Controller:
             hook_objects=self._hook_objects,
             handover=self._handover,
             metrics=self.metrics,
-            home=self.settings.namespace,
+            home=self._home,
             slots=asyncio.Semaphore(_AT_ONCE),
         )
 

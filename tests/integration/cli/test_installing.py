@@ -41,24 +41,14 @@ CHANGES = ("created", "configured", "unchanged", "kept")
 
 @pytest.mark.usefixtures("empty")
 def test_where_nothing_is_installed_that_is_said(command: Command, tmp_path: Path) -> None:
-    for words in (
-        ["status"],
-        ["status", "-o", "json"],
-        ["status", "shop"],
-        ["sync", "shop"],
-        ["suspend", "shop"],
-        ["history", "shop"],
-    ):
-        ran = command(*words)
+    alone = ["status", "status -o json", "status -o yaml"]
+    named = ["status", "sync", "suspend", "history", "diff", "plan", "why", "tree", "events"]
+    for words in (*alone, *(f"{one} shop" for one in named)):
+        ran = command(*words.split())
         assert ran.code == 4, ran
         assert "the kind Application is not installed in the cluster at https://127.0.0.1" in ran.err
         assert "gitops install" in ran.err
         assert ran.out == ""
-    for words in (["diff", "shop"], ["plan", "shop"], ["why", "shop"], ["tree", "shop"], ["events", "shop"]):
-        ran = command(*words)
-        assert ran.code in (2, 4), ran
-        assert ran.err.startswith("error: ")
-        assert "Traceback" not in ran.err
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.yaml").write_text(to_yaml(thing("v1", "ConfigMap", "a", "default")))
     folder = command("diff", "folder", "-n", "default")
