@@ -149,6 +149,7 @@ class One(Controller):
         self._started = False
         self._reported = False  # a pass has told the status, be it that it stays as it was
         self._broke = False
+        self._unheard: set[AppKey] = set()  # others that are still to be looked at: nothing has failed before
         self._fault: GitopsError | None = None
 
     async def run(self) -> None:
@@ -231,7 +232,7 @@ class One(Controller):
             verdict = self._judge(app) if app else None
             if verdict is None or self._entrance.is_due(self._key):
                 continue  # of several deletions, say, the next are due
-            if verdict is False and await self._goes_on(app):
+            if verdict is False and (self._unheard or await self._goes_on(app)):
                 continue
             self._end()
             return
@@ -249,7 +250,12 @@ class One(Controller):
 
     async def _pass(self, key: AppKey) -> None:
         if key != self._key:
-            await self._look(key)
+            try:
+                await self._look(key)
+            finally:
+                if key in self._unheard:
+                    self._unheard.discard(key)
+                    self._passed.set()
             return
         app = self._registry.get(key)
         if app is None or app.metadata.deletion_timestamp:
@@ -269,6 +275,7 @@ class One(Controller):
     def _let_in(self, key: AppKey) -> None:
         if key not in self._entrance.let_in:
             self._entrance.let_in.add(key)
+            self._unheard.add(key)
             self._queue.add(key)
 
     async def _look(self, key: AppKey) -> None:
