@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.bench.audit import Audit, by
 from tests.support.cluster import JSON_PATCH, Cluster, Obj
 from tests.support.command import Command, Ran
 from tests.support.controller import HOME, Controller
@@ -41,6 +43,35 @@ def test_no_differences_is_code_0(controller: Controller, command: Command, site
     assert ran.out.strip() == "no differences"
     thorough = diff(command, app, "--thorough", "-o", "json")
     assert (thorough.code, steps(thorough)) == (0, set())
+
+
+def test_a_diff_without_differences_asks_for_no_object(
+    controller: Controller, cluster: Cluster, command: Command, site: Site, tmp_path: Path
+) -> None:
+    """Of an Application, types are listed; of a folder that nobody reads, each object is tried once."""
+    objects = [config_map(f"m{number:02}") for number in range(30)]
+    app = site.synced(*objects)
+    plane = cluster.control_plane
+    assert plane.audit_log
+    audit, mine = Audit(plane.audit_log), plane.kubeconfig_for("counted", ("system:masters",))
+
+    def asked(*words: str) -> Counter[str]:
+        audit.skip()
+        assert command("diff", *words, kubeconfig=mine).code in (0, 1)
+        found = [one for one in by("counted", audit.settled()) if one.resource]
+        return Counter(f"{one.verb}{' dry' * one.dry_run} {one.resource}" for one in found)
+
+    assert asked(f"{app.namespace}/{app.name}") == {"list applications": 1, "list configmaps": 1}
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    mine_too = [config_map(f"n{number:02}") for number in range(30)]
+    for one in mine_too:
+        one["metadata"]["namespace"] = site.namespace
+        cluster.create(one, "kubectl")
+    (folder / "all.yaml").write_text(to_yaml(*mine_too))
+    counted = asked(str(folder), "-n", site.namespace)
+    assert counted["patch dry configmaps"] == 30, counted
+    assert sum(counted.values()) <= 30 + 6, counted
 
 
 def test_what_the_server_puts_back_by_itself_is_no_change_of_an_adoption(
