@@ -24,7 +24,8 @@ async def list_all(
 
     A list whose token expires between two pages (410) is begun again once: it must be of one moment.
     `at_once` asks for no pages: the API server then answers from its cache and not from etcd, three
-    times as fast, but holds the whole answer in memory. For types of which there are thousands at most.
+    times as fast, but holds the whole answer in memory. For metadata, and for types of which there are
+    thousands at most.
     """
     params = _params("" if at_once else _PAGE, selector, fields)
     found = await _pages(client, resource, namespace, params, accept)

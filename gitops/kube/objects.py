@@ -12,6 +12,7 @@ from gitops.core.problem import Problem, Reason
 from gitops.core.resources import Resource
 from gitops.core.verdict import judge
 from gitops.kube.client import APPLY, JSON, JSON_PATCH, METADATA, METADATA_LIST, Client, Reply
+from gitops.kube.listing import list_all
 
 
 def remember(obj: Mapping[str, Any], kind: GroupKind, key: ObjectKey | None = None) -> Observed:
@@ -72,24 +73,14 @@ async def look_at_all(
     client: Client, resource: Resource, namespace: str, *, selector: str = ""
 ) -> dict[ObjectKey, Live] | Problem:
     """A metadata-only LIST of a type in a namespace, as `Live` by key; a Problem when it failed."""
-    found: dict[ObjectKey, Live] = {}
+    listed = await list_all(
+        client, resource, namespace, selector=selector, accept=METADATA_LIST, at_once=True
+    )
+    if isinstance(listed, Reply):
+        return unreadable(listed, ObjectKey(resource.group, resource.kind, namespace, "*"))
     unknown = assess({})  # metadata says nothing of health
-    params = {"limit": "1000"} | ({"labelSelector": selector} if selector else {})
-    while True:
-        reply = await client.request(
-            "GET", resource.collection(namespace), params=params, accept=METADATA_LIST, label=resource.plural
-        )
-        if not reply.ok:
-            key = ObjectKey(resource.group, resource.kind, namespace, "*")
-            return unreadable(reply, key)
-        page = reply.json
-        for item in page.get("items") or ():
-            live = Live(observe(item, resource.group_kind, unknown), item["metadata"])
-            found[live.observed.key] = live
-        token = page["metadata"].get("continue")
-        if not token:
-            return found
-        params = {**params, "continue": token}
+    lives = [Live(observe(item, resource.group_kind, unknown), item["metadata"]) for item in listed]
+    return {live.observed.key: live for live in lives}
 
 
 async def read_page(
