@@ -1,6 +1,7 @@
 """`python -m gitops.render`: the renderer process. It never gets a cluster's credentials."""
 
 import argparse
+import contextlib
 import gc
 import os
 import shutil
@@ -41,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         server.serve(lambda: bool(os.read(0, 4096)), lifeline)
     finally:
         options.socket.unlink(missing_ok=True)
+        if options.stop_with_stdin:  # whoever made the folder for us may have been killed
+            with contextlib.suppress(OSError):
+                options.socket.parent.rmdir()
     return 0
 
 

@@ -36,6 +36,7 @@ def spawn(options: Sequence[str] = (), folder: Path | None = None) -> Started:
     it reads the end of it and stops.
     """
     folder = folder or _new_folder()
+    folder.mkdir(mode=0o700, exist_ok=True)  # it goes with a renderer that ends in order
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     process = subprocess.Popen(
         [

@@ -138,6 +138,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         pid = int(parent.stdout.readline())
         parent.kill()
     eventually(lambda: not is_running(pid))
+    assert not list(tmp_path.iterdir()), "nor is its folder left"
 
 
 def test_a_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
