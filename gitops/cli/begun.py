@@ -13,6 +13,7 @@ from gitops.cli.values import values_of
 from gitops.controller.applications import Registry, owner_of
 from gitops.controller.rendering import Target, options_of
 from gitops.core.model import GroupKind
+from gitops.core.problem import GitopsError
 from gitops.core.resources import Catalog, Resource
 from gitops.kube.client import Client
 from gitops.kube.discovery import discover
@@ -61,14 +62,9 @@ class Begun:
         """Wait for the render. Raises GitopsError; nothing is under way then."""
         try:
             return await self._render
-        except BaseException:
-            self.cancel()
+        except GitopsError:
+            self.lists.cancel()
             raise
-
-    def cancel(self) -> None:
-        """End what is under way."""
-        self._render.cancel()
-        self.lists.cancel()
 
 
 async def begin(client: Client, renderer: RendererClient, app: Application, where: Place) -> Begun:

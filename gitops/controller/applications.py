@@ -32,6 +32,11 @@ def key_of(app: Application) -> AppKey:
     return app.metadata.namespace, app.metadata.name
 
 
+def lacks_account(app: Application, home: str | None) -> bool:
+    """Whether it has nobody to write as: no service account is needed in `home` alone; None: nowhere."""
+    return not app.spec.service_account_name and home not in (None, app.metadata.namespace)
+
+
 def is_approved(app: Application, sha: str) -> bool:
     """Whether somebody said yes to the prunes of this very revision."""
     return names(app.metadata.annotations.get(APPROVE_ANNOTATION, ""), sha)

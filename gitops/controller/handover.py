@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from gitops.api.application import Application
 from gitops.api.group import FINALIZER
-from gitops.controller.applications import AppKey, Registry, key_of, owner_of
+from gitops.controller.applications import AppKey, Registry, key_of, lacks_account, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.execute import Outcome
 from gitops.controller.gather import each
@@ -113,8 +113,7 @@ class HandOver:
         ]
 
     def _stand(self, other: Application, memory: Memory | None, asker: AppKey, since: float) -> Stand:
-        nobody = other.spec.service_account_name is None and self.home not in (None, other.metadata.namespace)
-        if other.metadata.deletion_timestamp or nobody:
+        if other.metadata.deletion_timestamp or lacks_account(other, self.home):
             return Stand.SILENT
         if other.spec.suspend:
             return Stand.SUSPENDED

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from gitops.api.application import Application
 from gitops.controller.acting import Actor
-from gitops.controller.applications import AppKey, Registry, owner_of
+from gitops.controller.applications import AppKey, Registry, lacks_account, owner_of
 from gitops.controller.approving import needs_approval, until_approved
 from gitops.controller.claim import claim, narrow
 from gitops.controller.cluster import Cluster
@@ -85,7 +85,7 @@ class Reconciler:
         done = Pass(app, owner_of(app))
         if app.spec.suspend:
             return await self._suspended(done, memory)
-        if account is None and self.home not in (None, app.metadata.namespace):
+        if lacks_account(app, self.home):
             done.problems.append(_account_required())
             return None if await self.reporter.report(done, memory) else _UNTOLD
         await self._health_rules(done)

@@ -8,7 +8,7 @@ import orjson
 from gitops.api.application import Application
 from gitops.api.group import CRD_NAME, FINALIZER
 from gitops.api.spec import DeletionPolicy
-from gitops.controller.applications import Registry, is_approved, owner_of
+from gitops.controller.applications import Registry, is_approved, lacks_account, owner_of
 from gitops.controller.cluster import Cluster
 from gitops.controller.events import Events
 from gitops.controller.farewell import Farewell
@@ -123,7 +123,7 @@ class Teardown:
             reply = await self.client.request("GET", path, accept=METADATA, label="teardown")
             if reply.ok and reply.json["metadata"].get("deletionTimestamp"):
                 return why
-        if account is None and namespace != self.home:
+        if lacks_account(app, self.home):
             return "it names no service account to delete them as"
         if account:
             path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account.name}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.support.controller import COMMAND
 
@@ -104,3 +104,14 @@ class Command:
         os.close(ours)
         process.wait()
         return b"".join(parts).decode()
+
+
+def read_until(stream: IO[str] | None, text: str) -> None:
+    """Read lines until one has this text; the test's own timeout ends what never comes."""
+    assert stream is not None
+    told = []
+    for line in stream:
+        told.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"ended without {text!r}:\n{''.join(told)}")

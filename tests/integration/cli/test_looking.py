@@ -3,24 +3,13 @@
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 import yaml
 
-from tests.support.command import Command
+from tests.support.command import Command, read_until
 from tests.support.controller import HOME, Controller
 from tests.support.manifests import annotated, config_map, job, running, secret, service, thing, to_yaml
 from tests.support.site import API, App, Site
-
-
-def read_until(stream: IO[str] | None, text: str) -> None:
-    """Read lines until one has this text; the test's own timeout ends what never comes."""
-    assert stream is not None
-    for line in stream:
-        if text in line:
-            return
-    raise AssertionError(f"ended without {text!r}")
-
 
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gitops.api.group import LEASE_NAME
 from tests.support.cluster import Cluster
-from tests.support.command import Command, Ran
+from tests.support.command import Command, Ran, read_until
 from tests.support.controller import COMMAND, HOME, Controller
 from tests.support.manifests import annotated, config_map, job, running, secret, thing, to_yaml
 from tests.support.site import API, App, Site
@@ -44,17 +44,6 @@ def begun(command: Command, app: App) -> Iterator["subprocess.Popen[str]"]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def read_until(process: "subprocess.Popen[str]", text: str) -> None:
-    """Read what the process tells till a line has this text; it must not end before."""
-    assert process.stderr
-    told = []
-    for line in process.stderr:
-        told.append(line)
-        if text in line:
-            return
-    raise AssertionError(f"it ended with {process.wait()} without {text!r}:\n{''.join(told)}")
 
 
 def actions(ran: Ran) -> list[tuple[str, str]]:
@@ -189,7 +178,7 @@ def test_after_an_interrupt_and_after_a_kill_the_next_run_goes_on(
     ]
     assert len(made) == 2
     with begun(command, app) as process:
-        read_until(process, "waiting for wave 0 (1 of 2)")
+        read_until(process.stderr, "waiting for wave 0 (1 of 2)")
         assert holder_of_lease(cluster).startswith("cli:")
         second = sync(command, app)
         assert (second.code, "is syncing an Application" in second.err) == (5, True), second
